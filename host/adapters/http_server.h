@@ -1,0 +1,34 @@
+/* http_server.h - HTTP on a TCP address or a Unix socket.
+ *
+ * Owns:    the listening socket and its thread.
+ * Threads: http_server_*: setup; handlers: the server's own thread.
+ * Uses:    libmicrohttpd.
+ */
+#ifndef ADAPTERS_HTTP_SERVER_H
+#define ADAPTERS_HTTP_SERVER_H
+
+#include "base/buf.h"
+
+struct http_request {
+	const char *method, *path;
+	/* A query parameter, NULL if absent. */
+	const char *(*query)(const struct http_request *r, const char *name);
+	void *native;
+};
+
+struct http_answer {
+	unsigned status;
+	const char *type;		/* content type, a constant */
+	struct buf body;		/* freed by the server */
+};
+
+typedef void (*http_handler_fn)(void *arg, const struct http_request *r, struct http_answer *a);
+
+struct http_server;
+/* host NULL: `path` is a Unix socket, made with `mode` and, if it exists, the group `group`. */
+int http_server_start(const char *host, unsigned port, const char *path, unsigned mode, const char *group,
+    http_handler_fn handler, void *arg, struct http_server **ret_server, char *why, size_t size);
+unsigned http_server_port(const struct http_server *s);	/* what port 0 became */
+void http_server_stop(struct http_server *s);		/* NULL is allowed; removes the socket */
+
+#endif

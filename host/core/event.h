@@ -1,0 +1,117 @@
+/* event.h - one event on its way, from the poller that made it and back.
+ *
+ * A struct event is lent along the way of an event (docs/architecture.md):
+ * poller -> flow -> worker -> flow -> poller.  Whoever holds it may write the
+ * part that is marked as its own; nobody else touches it meanwhile.
+ *
+ * Owns:    its message and its id.
+ * Threads: the holder only, except `cancelled`.
+ * Uses:    base.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mailbox.h"
+
+/* A record of the event source.  `ops` hides the client library. */
+struct message;
+struct message_ops {
+	/* The last header of that name; absent (data NULL) if there is none or its value is null. */
+	struct bytes (*header)(struct message *m, const char *name);
+	/* The i-th of all; false past the end. */
+	bool (*header_at)(struct message *m, size_t i, const char **ret_name, struct bytes *ret_value);
+	/* Let go of the client's memory, keep a copy of the record; 0 or -ENOMEM (unchanged). */
+	int (*detach)(struct message *m);
+	void (*free)(struct message *m);
+};
+
+struct message {
+	const struct message_ops *ops;	/* NULL: no message */
+	void *native;			/* the adapter's */
+	const char *topic;		/* lives as long as the subscription */
+	int32_t partition;
+	int64_t offset, timestamp_ms;	/* -1: unknown */
+	struct bytes key, payload;
+	size_t size;			/* what it counts against max_in_flight_bytes */
+};
+
+/* What decode found.  All but FATE_HANDLE end in a dead letter or are skipped. */
+enum fate {
+	FATE_HANDLE,
+	FATE_NO_ID, FATE_BAD_ID, FATE_UNROUTED, FATE_SKIP_UNROUTED, FATE_TOO_OLD
+};
+
+/* Why a dead letter was written: the closed set of `semel.dlq.reason`. */
+#define DLQ_REASONS(X) \
+	X(REJECTED, "rejected") X(EXHAUSTED, "exhausted") X(CRASHED, "crashed") X(TIMEOUT, "timeout") \
+	X(NO_ID, "no_id") X(BAD_ID, "bad_id") X(ID_CONFLICT, "id_conflict") X(UNROUTED, "unrouted") \
+	X(TOO_OLD, "too_old") X(OVERSIZE, "oversize") X(OPERATOR, "operator")
+#define X(name, text) DLQ_##name,
+enum dlq_reason { DLQ_REASONS(X) DLQ_N_REASONS };
+#undef X
+const char *dlq_reason_name(enum dlq_reason reason);
+
+#define EVENT_ID_INLINE 64
+#define EVENT_ID_MAX 1024
+
+struct lane;
+struct partition;
+
+struct event {
+	struct mail mail;		/* whoever hands it on */
+	bool finished;			/* on its way back: its offset needs no more work */
+
+	/* Set at decode, constant from then on. */
+	struct message msg;
+	struct partition *part;		/* the poller's; opaque elsewhere */
+	uint32_t epoch;			/* of the assignment under which it was delivered */
+	uint32_t part_index;		/* small number of `part` within the subscription */
+	enum fate fate;
+	uint8_t id_hash[16];		/* keyed SipHash-2-4-128 of the id; the ledger compares 14 bytes */
+	uint32_t check;			/* keyed hash of the payload */
+	uint64_t lane_key;		/* keyed hash of topic, partition and key, as `order` says */
+	struct bytes id;		/* in id_inline or in id_heap */
+	char id_inline[EVENT_ID_INLINE];
+	char *id_heap;
+	uint16_t route, handler;	/* indexes into the configuration */
+	struct mono polled;
+
+	/* The flow's. */
+	struct {
+		uint8_t state;		/* enum flow_state */
+		uint8_t blocked;
+		bool counted;		/* against max_in_flight */
+		struct lane *lane;
+		struct event *lane_next, *lane_prev;
+		struct event *joiners;	/* events of the same id that wait for this one */
+		struct event *join_next;
+		struct event *hash_next;
+		struct event *list_next, *list_prev;	/* of the list its state is kept in */
+		struct event *holder;	/* whom it waits for; NULL: another host */
+		uint32_t record, index;	/* its entry in the ledger's table */
+		uint32_t timer;		/* position in the heap, + 1 */
+		struct mono due;
+		struct mono run_since;
+		enum dlq_reason reason;
+		uint8_t settle;		/* what to write into the ledger */
+	} f;
+
+	/* The run: written by the flow before, by the worker during it. */
+	struct {
+		uint64_t fence;
+		uint32_t attempt, failed, crashes, takeovers;
+		bool redelivered;
+		_Atomic bool cancelled;	/* set by the flow at any time */
+		bool timed_out;
+		int outcome;		/* enum semel_outcome, or RUN_NOT_STARTED */
+		int64_t retry_ms;	/* -1: the configured back-off */
+		char *why;		/* owned; NULL: nothing was said */
+		int64_t handler_us;
+	} run;
+};
+
+#define RUN_NOT_STARTED (-1)
+
+#endif

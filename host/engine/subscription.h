@@ -1,0 +1,104 @@
+/* subscription.h - what the threads of one subscription share.
+ *
+ * The poller owns the Kafka consumer, decode, windows and budget at entry; the
+ * ledger thread owns the flow: lanes, claims, retries and the Redis
+ * connection; workers run handlers.  They hand events over by mailbox:
+ *
+ *   poller  --MAIL_EVENT (chains, in delivery order)--> flow_box
+ *   workers --MAIL_OUTCOME------------------------------> flow_box
+ *   letters --MAIL_ACK----------------------------------> flow_box
+ *   poller  --MAIL_REVOKE-------------------------------> flow_box
+ *   flow    --MAIL_EVENT (ev->finished)-----------------> poller_box
+ *
+ * Owns:    mailboxes, counters, the shown state.
+ * Threads: as marked at each member.
+ * Uses:    core, base.
+ */
+#ifndef ENGINE_SUBSCRIPTION_H
+#define ENGINE_SUBSCRIPTION_H
+
+#include "base/mailbox.h"
+#include "core/config.h"
+#include "core/event.h"
+#include "core/ledger/store.h"
+#include "core/metrics.h"
+
+#include <pthread.h>
+
+enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE };
+
+/* Sent by the poller for one partition: the flow gives back, unfinished, every event of it with an epoch up to
+ * `epoch` that is not inside a handler or about to be settled; those follow when they end.  Outcomes are settled
+ * either way.  The flow frees it. */
+struct revoke_mail {
+	struct mail mail;
+	uint32_t part_index, epoch;
+};
+
+/* States as shown (REFERENCE section 3). */
+#define SUB_STATES(X) \
+	X(STARTING, "starting") X(RUNNING, "running") X(PAUSED, "paused") X(DRAINING, "draining") \
+	X(WAITING_LEDGER, "waiting-ledger") X(WAITING_BROKER, "waiting-broker") X(BLOCKED, "blocked") \
+	X(STUCK, "stuck") X(STOPPED, "stopped")
+#define X(id, text) SUB_##id,
+enum sub_state { SUB_STATES(X) SUB_N_STATES };
+#undef X
+const char *sub_state_name(enum sub_state s);
+
+struct partition_status {
+	char topic[250];
+	int32_t partition;
+	int64_t position, committed, end;	/* -1: unknown */
+	const char *state;		/* running, paused, blocked, draining */
+};
+
+struct sub_status {			/* under `lock` */
+	pthread_mutex_t lock;
+	/* The poller's word. */
+	enum sub_state poller_state;	/* RUNNING, STARTING, WAITING_BROKER, BLOCKED, DRAINING, STOPPED */
+	char poller_reason[512];
+	struct partition_status *partitions;
+	size_t n_partitions;
+	/* The ledger thread's word. */
+	char ledger_state[16];		/* starting ok unreachable refused lost */
+	char ledger_reason[512];
+	char identity[33];
+	uint32_t generation;
+	uint64_t entries, records, bytes;
+	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
+	char blocked_reason[512];
+};
+
+struct sub_series {			/* metrics of this subscription, made at setup */
+	struct series *duplicates, *unrouted, *conflicts, *lease_lost, *takeovers, *in_flight, *in_flight_bytes,
+	    *retry_waiting, *oldest, *paused, *event_seconds, *queue_seconds, *ledger_up, *ledger_entries, *orphans,
+	    *dropped, *reruns_retry, *reruns_takeover, *reruns_crash, *reruns_loss;
+	struct series *dead_letters[DLQ_N_REASONS];
+};
+
+struct subscription {
+	const struct config *config;
+	const struct config_subscription *conf;
+	unsigned index;
+	struct metrics *metrics;
+	struct sub_series series;
+
+	struct mailbox flow_box, poller_box;
+	/* Budget: the poller adds at decode and subtracts when an event has come back; the flow moves waiting
+	 * events out of the count and in again. */
+	_Atomic int64_t in_flight, in_flight_bytes;
+	_Atomic int64_t retry_waiting;
+	/* False while nothing can be claimed (ledger away, refused, lost): the poller pauses its partitions. */
+	_Atomic bool accepting;
+	/* No handler starts past this (struct mono); 0: none may start.  Ledger thread and renewal write. */
+	_Atomic int64_t lease_until_us;
+	/* A handler of a route is not there, or its open has not succeeded: do not consume. */
+	_Atomic bool blocked;
+
+	struct sub_status status;
+};
+
+int subscription_init(struct subscription *s, const struct config *c, unsigned index, struct metrics *m);
+void subscription_destroy(struct subscription *s);
+
+#endif

@@ -1,0 +1,7 @@
+/* semel - everything a person types. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+	return cli_main(argc, argv);
+}
