@@ -153,7 +153,8 @@ void buf_base64(struct buf *b, struct bytes value)
 
 	for (size_t i = 0; i < value.len; i += 3) {
 		size_t left = value.len - i;
-		unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+		unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
+			     (left > 2 ? p[i + 2] : 0);
 		char out[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
 			left > 2 ? digits[v & 63] : '=' };
 

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 
 struct cell {
-	_Atomic size_t seq;		/* position: free for it; position + 1: filled by it */
+	_Atomic size_t seq; /* position: free for it; position + 1: filled by it */
 	void *p;
 };
 
 struct ring {
 	size_t mask;
 	struct cell *cells;
-	_Alignas(64) _Atomic size_t tail;	/* next to fill */
-	_Alignas(64) _Atomic size_t head;	/* next to empty */
+	_Alignas(64) _Atomic size_t tail; /* next to fill */
+	_Alignas(64) _Atomic size_t head; /* next to empty */
 };
 
 struct ring *ring_new(size_t cap)

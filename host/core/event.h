@@ -57,6 +57,7 @@ const char *dlq_reason_name(enum dlq_reason reason);
 #define EVENT_ID_MAX 1024
 
 struct lane;
+struct event_list;
 struct partition;
 
 struct event {
@@ -78,24 +79,35 @@ struct event {
 	uint16_t route, handler;	/* indexes into the configuration */
 	struct mono polled;
 
-	/* The flow's. */
+	/* The flow's (core/flow). */
 	struct {
 		uint8_t state;		/* enum flow_state */
-		uint8_t blocked;
+		uint8_t settle;		/* what is to be written when it ends: enum flow_settle */
+		uint8_t reason;		/* enum dlq_reason of its letter */
 		bool counted;		/* against max_in_flight */
+		bool revoked;		/* its partition was given up: no new run, goes back unfinished */
+		bool retake;		/* its claim is of an earlier session of ours */
+		bool ended;		/* the handler's outcome is known: never run again, only record it */
+		uint8_t rerun;		/* the next start repeats: enum flow_note of its cause, or 0 */
+		bool letter_failed;
+		bool wait_failed;	/* its back-off counts as a failed attempt */
+		bool held;		/* its id is claimed, or being claimed, by it */
+		bool lost;		/* its claim went while a worker ran it */
 		struct lane *lane;
 		struct event *lane_next, *lane_prev;
+		struct event_list *list;	/* the list it stands in, if any */
+		struct event *list_next, *list_prev;
+		struct event *all_next, *all_prev;
+		struct event *hash_next;
 		struct event *joiners;	/* events of the same id that wait for this one */
 		struct event *join_next;
-		struct event *hash_next;
-		struct event *list_next, *list_prev;	/* of the list its state is kept in */
-		struct event *holder;	/* whom it waits for; NULL: another host */
-		uint32_t record, index;	/* its entry in the ledger's table */
-		uint32_t timer;		/* position in the heap, + 1 */
+		struct event *holder;	/* whom it waits for */
+		uint32_t record;	/* its entry in the ledger's table: record, index */
+		uint16_t index;
+		uint32_t timer;		/* place in the heap of timers + 1; 0: none */
 		struct mono due;
-		struct mono run_since;
-		enum dlq_reason reason;
-		uint8_t settle;		/* what to write into the ledger */
+		int64_t delay_ms;	/* of its back-off */
+		int64_t wait_until_ms;	/* as written into the ledger, Unix time */
 	} f;
 
 	/* The run: written by the flow before, by the worker during it. */

@@ -1,0 +1,94 @@
+/* flow.h - what happens to the events of one subscription between poll and commit.
+ *
+ * The heart of the host, without a thread, a socket or a clock: lanes,
+ * claims, joins, runs, back-offs, dead letters and settles as one state
+ * machine.  Its owner (engine/ledger_io, or a simulation) feeds it events,
+ * outcomes, acknowledgements and the time, sends the calls that it fills, and
+ * gives the results back.  States and transitions are drawn in
+ * docs/architecture.md.
+ *
+ * Rules it keeps (LEDGER.md sections 2, 3, 4 and 7):
+ *  - the place in the lane is the order of flow_add, whatever detour a claim takes;
+ *  - a handler starts only with a claim, at the head of its lane, before the lease's deadline;
+ *  - a claim is held only while its event can run: behind a head that waits for another's claim, for a
+ *    back-off of more than a second or for a failing dead letter, nothing is claimed;
+ *  - an event goes back as finished only when the log shows a final state;
+ *  - an outcome that is known is never run for again, only recorded.
+ *
+ * Owns:    events, from flow_add until `back`.
+ * Threads: ledger thread only.
+ * Uses:    core/lanes, core/timers, core/backoff, core/ledger/client.
+ */
+#ifndef CORE_FLOW_H
+#define CORE_FLOW_H
+
+#include "core/config.h"
+#include "core/event.h"
+#include "core/ledger/client.h"
+
+/* What is told to `note`, for metrics and logs. */
+enum flow_note {
+	FLOW_NOTHING,
+	FLOW_DUPLICATE,			/* known id: not handled */
+	FLOW_CONFLICT,			/* known id, other payload */
+	FLOW_UNROUTED,
+	FLOW_TAKEOVER,			/* a claim of an ended session is ours now */
+	FLOW_RERUN_RETRY,		/* starts again after a recorded RETRY */
+	FLOW_RERUN_TAKEOVER,		/* starts, and may have run under the session that ended */
+	FLOW_RERUN_LOSS,		/* starts again because the ledger lost its claim */
+	FLOW_CLAIM_LOST,		/* an own claim is not ours any more */
+	FLOW_ORPHAN,			/* an own claim that nobody here held was released; no event */
+	FLOW_DEAD_LETTER,		/* acknowledged; ev->f.reason */
+	FLOW_DROPPED,			/* exhausted, recorded dead without a letter */
+	FLOW_LETTER_FAILED,		/* the letter was refused; it is tried again */
+	FLOW_FALSE_CANCEL		/* SEMEL_CANCELLED without having been told to give up */
+};
+
+struct flow_out {
+	void *arg;
+	void (*start)(void *arg, struct event *ev);	/* lend ev to a worker of ev->handler */
+	void (*letter)(void *arg, struct event *ev);	/* publish a dead letter; flow_letter_done answers, later */
+	void (*back)(void *arg, struct event *ev);	/* to the poller; ev->finished is set */
+	void (*count)(void *arg, struct event *ev, int delta);	/* enters (+1) or leaves (-1) max_in_flight */
+	void (*note)(void *arg, enum flow_note note, struct event *ev);
+};
+
+struct flow;
+
+/* `seed`: for jitter.  NULL when out of memory. */
+struct flow *flow_new(const struct config_subscription *conf, const struct flow_out *out, uint64_t seed);
+void flow_free(struct flow *f);			/* NULL is allowed; every event must have gone back */
+void flow_set_client(struct flow *f, struct client *c);	/* borrowed; before the first event */
+
+/* ---- In */
+void flow_add(struct flow *f, struct event *ev);	/* takes; in delivery order */
+void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wall_now_ms);	/* takes back from a worker */
+void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now);
+void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch);
+/* Timers that are due, and starts of what may start while now < lease_until. */
+void flow_step(struct flow *f, struct mono now, struct mono lease_until);
+
+/* ---- The ledger */
+/* Put what is to be written and claimed into the client's next call; true if there is something to send. */
+bool flow_fill(struct flow *f, struct mono now);
+void flow_results(struct flow *f, struct mono now);	/* of the client's call */
+/* The call was withdrawn: what it would have written is still to be written. */
+void flow_withdrawn(struct flow *f, struct mono now);
+/* The log was read, by a call or otherwise: whoever waits for another's claim is judged anew. */
+void flow_was_read(struct flow *f, struct mono now);
+/* After a lapse of the lease, a new session, or a table that was read anew from the start: look at every claim
+ * that is held.  What an earlier session of ours claimed is taken over, what is gone is lost. */
+void flow_recheck(struct flow *f);
+/* Own claims in the log that no event here holds are released with the next call. */
+void flow_orphans(struct flow *f);
+
+/* ---- When, and how much */
+struct mono flow_due(const struct flow *f);		/* the next timer; MONO_NEVER: none */
+struct mono flow_read_due(const struct flow *f);	/* when to read the log if nothing was sent */
+size_t flow_pending(const struct flow *f);		/* waits to be put into a call */
+size_t flow_events(const struct flow *f);		/* held in all */
+size_t flow_waiting(const struct flow *f);		/* of these, in a back-off */
+/* The event longest here; NULL: none. */
+const struct event *flow_oldest(const struct flow *f);
+
+#endif
