@@ -69,8 +69,6 @@ int kafka_consumer_partitions(struct kafka_consumer *k, const char *topic, int t
 int kafka_consumer_pause(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n);
 /* Only what we paused; wakes the fetchers at once. */
 int kafka_consumer_resume(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n);
-/* The cluster's id, copied; -errno while it is not known. */
-int kafka_consumer_cluster(struct kafka_consumer *k, int timeout_ms, char *ret_id, size_t size);
 /* Leaves the group (revoke is called), then destroys.  All messages must have been freed.  Takes k. */
 void kafka_consumer_close(struct kafka_consumer *k);
 
@@ -88,6 +86,8 @@ int kafka_producer_new(const struct config *c, kafka_ack_fn ack, void *arg, stru
  * other -errno. */
 int kafka_producer_send(struct kafka_producer *k, const char *topic, struct bytes key, struct bytes value,
     const struct kafka_header *headers, size_t n, int64_t timestamp_ms, void *cookie);
+/* The cluster's id, copied; -errno while it is not known. */
+int kafka_producer_cluster(struct kafka_producer *k, int timeout_ms, char *ret_id, size_t size);
 /* Waits for acks up to timeout_ms, then destroys; takes k; NULL is allowed. */
 void kafka_producer_close(struct kafka_producer *k, int timeout_ms);
 

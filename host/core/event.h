@@ -63,6 +63,7 @@ struct partition;
 struct event {
 	struct mail mail;		/* whoever hands it on */
 	bool finished;			/* on its way back: its offset needs no more work */
+	bool letter_ok;			/* on its way from the producer: acknowledged */
 
 	/* Set at decode, constant from then on. */
 	struct message msg;
@@ -90,6 +91,7 @@ struct event {
 		bool ended;		/* the handler's outcome is known: never run again, only record it */
 		uint8_t rerun;		/* the next start repeats: enum flow_note of its cause, or 0 */
 		bool letter_failed;
+		bool oversize;		/* its letter goes without the value */
 		bool wait_failed;	/* its back-off counts as a failed attempt */
 		bool held;		/* its id is claimed, or being claimed, by it */
 		bool lost;		/* its claim went while a worker ran it */
@@ -112,6 +114,7 @@ struct event {
 
 	/* The run: written by the flow before, by the worker during it. */
 	struct {
+		unsigned sub;		/* the subscription, for the way back */
 		uint64_t fence;
 		uint32_t attempt, failed, crashes, takeovers;
 		bool redelivered;

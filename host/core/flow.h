@@ -69,8 +69,9 @@ void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch);
 void flow_step(struct flow *f, struct mono now, struct mono lease_until);
 
 /* ---- The ledger */
-/* Put what is to be written and claimed into the client's next call; true if there is something to send. */
-bool flow_fill(struct flow *f, struct mono now);
+/* Put what is to be written, and with `claims` what is to be claimed, into the client's next call; true if there
+ * is something to send. */
+bool flow_fill(struct flow *f, struct mono now, bool claims);
 void flow_results(struct flow *f, struct mono now);	/* of the client's call */
 /* The call was withdrawn: what it would have written is still to be written. */
 void flow_withdrawn(struct flow *f, struct mono now);

@@ -164,7 +164,7 @@ static void orphan(void *arg, const struct entry *e)
 	}
 }
 
-bool flow_fill(struct flow *f, struct mono now)
+bool flow_fill(struct flow *f, struct mono now, bool claims)
 {
 	struct event *ev;
 
@@ -178,7 +178,8 @@ bool flow_fill(struct flow *f, struct mono now)
 		table_each_open(client_table(f->client), client_session(f->client), orphan, f);
 	}
 	fill_writes(f);
-	while (client_items(f->client) < LEDGER_MAX_ITEMS && (ev = event_list_take(&f->claimable)) != NULL)
+	while (claims && client_items(f->client) < LEDGER_MAX_ITEMS &&
+	       (ev = event_list_take(&f->claimable)) != NULL)
 		judge(f, ev);
 	return client_items(f->client) > 0;
 }

@@ -25,7 +25,7 @@
 
 #include <pthread.h>
 
-enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE };
+enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE, MAIL_QUERY };
 
 /* Sent by the poller for one partition: the flow gives back, unfinished, every event of it with an epoch up to
  * `epoch` that is not inside a handler or about to be settled; those follow when they end.  Outcomes are settled
@@ -65,6 +65,7 @@ struct sub_status {			/* under `lock` */
 	char identity[33];
 	uint32_t generation;
 	uint64_t entries, records, bytes;
+	int64_t oldest_us;		/* struct mono of the oldest unfinished event's poll; 0: none */
 	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
 	char blocked_reason[512];
 };

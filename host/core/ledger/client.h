@@ -69,6 +69,12 @@ uint64_t client_foreign(const struct client *c);
 /* The log is not the one we read: forget the table and read from the start.  A call under way is kept. */
 void client_restart(struct client *c, const struct ledger_meta *meta);
 
+/* The version moved, the log did not. */
+void client_set_meta(struct client *c, const struct ledger_meta *meta);
+/* Give the call under way up, which its owner knows to be without effect or void from now on: its items become
+ * results that are not ok. */
+void client_withdraw(struct client *c);
+
 /* ---- The watch: second witness of a takeover. */
 /* Lease ends as a renewal at `now` returned them, over the `connection`-th connection. */
 void client_leases(struct client *c, const struct store_lease *leases, size_t n, struct mono now,

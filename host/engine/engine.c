@@ -1,0 +1,310 @@
+#include "engine/engine.h"
+
+#include "adapters/config_file.h"
+#include "adapters/keyed_hash.h"
+#include "engine/ledger_io.h"
+#include "engine/web.h"
+#include "generated/version.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A plugin whose open failed for now is opened again after this. */
+#define OPEN_AGAIN_MS 5000
+/* Of the time to stop, kept for what comes after the drain. */
+#define STOP_RESERVE_MS 1000
+
+struct engine {
+	const struct config *config;
+	struct metrics *metrics;
+	struct subscription **subs;
+	struct status_handler *handlers;
+	struct plugin **plugins; /* NULL: refused or missing */
+	struct pool **pools; /* NULL: not open (yet) */
+	struct ledger_io **ledgers;
+	struct letters *letters;
+	struct web *web;
+	struct status_source status;
+	struct mono open_at;
+	bool to_open; /* a plugin waits to be opened again */
+};
+
+/* ---- Handlers */
+
+/* Why subscriptions routed to handler i do not run; empty: they do. */
+static void block_subscriptions(struct engine *e)
+{
+	const struct config *c = e->config;
+
+	for (size_t s = 0; s < c->n_subscriptions; s++) {
+		struct sub_status *st = &e->subs[s]->status;
+		char reason[sizeof(st->blocked_reason)] = "";
+
+		for (size_t r = 0; r < c->subscriptions[s].n_routes && reason[0] == '\0'; r++) {
+			unsigned h = c->routes[c->subscriptions[s].routes[r]].handler;
+
+			if (e->pools[h] == NULL)
+				snprintf(reason, sizeof(reason), "handler %s: %.400s", c->handlers[h].name,
+				    e->handlers[h].reason);
+		}
+		pthread_mutex_lock(&st->lock);
+		memcpy(st->blocked_reason, reason, sizeof(reason));
+		pthread_mutex_unlock(&st->lock);
+		atomic_store(&e->subs[s]->blocked, reason[0] != '\0');
+	}
+}
+
+/* The most events that can be on their way to a handler: all that are in flight. */
+static size_t pool_room(const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		n += 2 * (size_t)c->subscriptions[i].max_in_flight + 4096;
+	return n;
+}
+
+static void open_handler(struct engine *e, size_t i)
+{
+	struct status_handler *h = &e->handlers[i];
+	int r = plugin_open(e->plugins[i], h->reason, sizeof(h->reason));
+
+	if (r == 0)
+		r = pool_start(
+		    e->plugins[i], h->conf, pool_room(e->config), e->metrics, h, e->subs, &e->pools[i]);
+	if (r == 0) {
+		h->reason[0] = '\0';
+		return;
+	}
+	log_at(LOG_ERROR, "handler cannot be opened", LOG_TEXT("handler", h->conf->name),
+	    LOG_TEXT("why", h->reason), LOG_TEXT("then", r == -EINVAL ? "refused for good" : "tried again"));
+	if (r == -EINVAL) {
+		plugin_close(e->plugins[i]);
+		e->plugins[i] = NULL;
+	} else {
+		e->to_open = true;
+	}
+}
+
+static void load_handler(struct engine *e, size_t i)
+{
+	struct status_handler *h = &e->handlers[i];
+	struct config_problems problems = { NULL, 0, 0 };
+	const struct plugin_facts *facts;
+	int r = plugin_load(
+	    h->conf, false, e->metrics, &problems, &e->plugins[i], h->reason, sizeof(h->reason));
+
+	if (r < 0) {
+		struct buf text = { NULL, 0, 0 };
+
+		config_problems_print(&problems, &text);
+		if (h->reason[0] == '\0' && text.data != NULL)
+			snprintf(h->reason, sizeof(h->reason), "%s", text.data);
+		log_at(LOG_ERROR, "plugin refused", LOG_TEXT("handler", h->conf->name),
+		    LOG_TEXT("why", h->reason));
+		buf_free(&text);
+	} else {
+		facts = plugin_facts(e->plugins[i]);
+		snprintf(h->plugin_name, sizeof(h->plugin_name), "%s", facts->name);
+		snprintf(h->version, sizeof(h->version), "%s", facts->version);
+		open_handler(e, i);
+	}
+	config_problems_free(&problems);
+}
+
+void engine_tick(struct engine *e)
+{
+	if (!e->to_open || mono_before(mono_now(), e->open_at))
+		return;
+	e->to_open = false;
+	for (size_t i = 0; i < e->config->n_handlers; i++)
+		if (e->plugins[i] != NULL && e->pools[i] == NULL)
+			open_handler(e, i);
+	e->open_at = mono_add_ms(mono_now(), OPEN_AGAIN_MS);
+	block_subscriptions(e);
+}
+
+/* ---- One event's story, for the admin socket */
+
+static void entry_json(
+    const struct entry *en, const char *sub, struct bytes id, const char *owner, struct buf *out)
+{
+	static const char *const names[] = { "absent", "claimed", "waiting", "released", "done", "dead",
+		"parked", "void" };
+
+	buf_text(out, "{\"subscription\":");
+	buf_json_string(out, bytes_of_text(sub));
+	buf_char(out, ',');
+	buf_json_bytes(out, "id", id);
+	buf_printf(out,
+	    ",\"status\":\"%s\",\"processed_at\":%llu,\"attempts\":%u,\"failed\":%u,\"crashes\":%u",
+	    names[en->state], (unsigned long long)en->server_s,
+	    1u + en->counts.failed + en->counts.crashes + en->counts.takeovers, en->counts.failed,
+	    en->counts.crashes);
+	buf_printf(out, ",\"takeovers\":%u,\"fence\":%llu,\"record\":%u,\"waiting_until_ms\":%llu,\"owner\":",
+	    en->counts.takeovers, (unsigned long long)en->fence, en->record,
+	    (unsigned long long)en->until_ms);
+	buf_json_string(out, bytes_of_text(owner));
+	buf_char(out, '}');
+}
+
+static int find_event(void *arg, const char *sub, struct bytes id, struct buf *ret_json)
+{
+	struct engine *e = arg;
+	struct entry entry;
+	char owner[64];
+	size_t s = 0;
+	int r;
+
+	while (s < e->config->n_subscriptions && strcmp(e->config->subscriptions[s].name, sub) != 0)
+		s++;
+	if (s == e->config->n_subscriptions)
+		return -ENOENT;
+	r = ledger_io_find(e->ledgers[s], id, &entry, owner, sizeof(owner));
+	if (r < 0)
+		return r;
+	if (entry.state == ENTRY_ABSENT)
+		return 0;
+	entry_json(&entry, sub, id, owner, ret_json);
+	return 1;
+}
+
+/* ---- Start */
+
+static int start_subscriptions(struct engine *e)
+{
+	for (size_t i = 0; i < e->config->n_subscriptions; i++) {
+		struct ledger_io_deps deps = {
+			.s = e->subs[i], .pools = e->pools, .plugins = e->plugins, .letters = e->letters
+		};
+		int r = ledger_io_start(&deps, &e->ledgers[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start_all(struct engine *e, char *why, size_t size)
+{
+	const struct config *c = e->config;
+	int r = keyed_hash_setup();
+
+	for (size_t i = 0; r == 0 && i < c->n_subscriptions; i++) {
+		e->subs[i] = calloc(1, sizeof(*e->subs[i]));
+		r = e->subs[i] == NULL ? -ENOMEM : subscription_init(e->subs[i], c, (unsigned)i, e->metrics);
+	}
+	for (size_t i = 0; r == 0 && i < c->n_handlers; i++) {
+		e->handlers[i].conf = &c->handlers[i];
+		load_handler(e, i);
+	}
+	if (r < 0)
+		return r;
+	block_subscriptions(e);
+	e->open_at = mono_add_ms(mono_now(), OPEN_AGAIN_MS);
+	series_set(metrics_series(e->metrics, METRIC_BUILD_INFO, SEMEL_VERSION, "1.0"), 1);
+	r = letters_start(c, e->subs, e->metrics, &e->letters, why, size);
+	if (r == 0)
+		r = start_subscriptions(e);
+	if (r < 0)
+		return r;
+	e->status = (struct status_source){ .config = c,
+		.metrics = e->metrics,
+		.subs = e->subs,
+		.n_subs = c->n_subscriptions,
+		.handlers = e->handlers,
+		.n_handlers = c->n_handlers,
+		.started_ms = wall_ms(),
+		.find_event = find_event,
+		.arg = e };
+	return web_start(&e->status, &e->web, why, size);
+}
+
+int engine_start(const struct config *c, struct engine **ret_engine, char *why, size_t size)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	snprintf(why, size, "out of memory or threads");
+	if (e == NULL)
+		return -ENOMEM;
+	e->config = c;
+	e->metrics = metrics_new();
+	e->subs = calloc(c->n_subscriptions + 1, sizeof(struct subscription *));
+	e->handlers = calloc(c->n_handlers + 1, sizeof(*e->handlers));
+	e->plugins = calloc(c->n_handlers + 1, sizeof(struct plugin *));
+	e->pools = calloc(c->n_handlers + 1, sizeof(struct pool *));
+	e->ledgers = calloc(c->n_subscriptions + 1, sizeof(struct ledger_io *));
+	r = e->metrics == NULL || e->subs == NULL || e->handlers == NULL || e->plugins == NULL ||
+		    e->pools == NULL || e->ledgers == NULL
+		? -ENOMEM
+		: start_all(e, why, size);
+	if (r < 0) {
+		engine_stop(e);
+		return r;
+	}
+	*ret_engine = e;
+	return 0;
+}
+
+/* ---- Stop */
+
+static bool stop_ledgers(struct engine *e, struct mono until)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < e->config->n_subscriptions; i++)
+		if (e->ledgers[i] != NULL)
+			ledger_io_stop(e->ledgers[i]);
+	for (size_t i = 0; i < e->config->n_subscriptions; i++)
+		if (e->ledgers[i] != NULL && !ledger_io_wait(e->ledgers[i], until))
+			all = false;
+	return all;
+}
+
+static bool stop_pools(struct engine *e, struct mono until)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < e->config->n_handlers; i++)
+		if (e->pools[i] != NULL && !pool_stop(e->pools[i], until))
+			all = false;
+	return all;
+}
+
+static void free_all(struct engine *e)
+{
+	for (size_t i = 0; i < e->config->n_handlers; i++) {
+		pool_free(e->pools[i]);
+		plugin_close(e->plugins[i]);
+	}
+	for (size_t i = 0; i < e->config->n_subscriptions; i++) {
+		ledger_io_free(e->ledgers[i]);
+		if (e->subs[i] != NULL)
+			subscription_destroy(e->subs[i]);
+		free(e->subs[i]);
+	}
+	letters_stop(e->letters, STOP_RESERVE_MS);
+	metrics_free(e->metrics);
+	free(e->subs);
+	free(e->handlers);
+	free(e->plugins);
+	free(e->pools);
+	free(e->ledgers);
+	free(e);
+}
+
+bool engine_stop(struct engine *e)
+{
+	struct mono until = mono_add_ms(mono_now(), e->config->stop_timeout_ms);
+
+	if (!stop_ledgers(e, until) || !stop_pools(e, mono_add_ms(until, STOP_RESERVE_MS))) {
+		log_plain(LOG_WARNING,
+		    "stop_timeout passed with handlers still running; their claims are left to the lease");
+		return false;
+	}
+	web_stop(e->web);
+	free_all(e);
+	return true;
+}

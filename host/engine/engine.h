@@ -1,0 +1,29 @@
+/* engine.h - everything that runs, in one start list.
+ *
+ * Start: plugins and pools, producer, ledgers (each starts its poller), HTTP.
+ * Stop, in reverse: pollers drain and leave their groups, ledgers settle and
+ * end their sessions, pools and plugins close, the producer flushes.
+ *
+ * Owns:    all of it; borrows the configuration.
+ * Threads: main.
+ * Uses:    all of engine/.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "core/config.h"
+
+#include <stddef.h>
+#include <stdbool.h>
+
+struct engine;
+
+/* 0, or -errno with `why`.  A plugin that is not there blocks its subscriptions and is no failure. */
+int engine_start(const struct config *c, struct engine **ret_engine, char *why, size_t size);
+/* To be called every second or so: plugins whose open failed for now are opened again. */
+void engine_tick(struct engine *e);
+/* Drain within the configuration's stop_timeout.  False: handlers are still running; their claims are left to the
+ * lease, nothing was freed, and the process should end. */
+bool engine_stop(struct engine *e);
+
+#endif

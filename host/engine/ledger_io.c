@@ -1,0 +1,310 @@
+/* The thread: mail, one call at a time, waiting. */
+#include "engine/ledger_private.h"
+
+#include "adapters/keyed_hash.h"
+#include "adapters/redis_store.h"
+#include "engine/decode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <semel/handler.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Below saturation a call waits until so many items have come together, or for so long since the last call: a
+ * round trip costs the server as much as the work of a hundred items. */
+#define LINGER_ITEMS 128
+#define LINGER_US 1000
+#define PUBLISH_US 500000
+#define WATCH_US 100000
+
+/* ---- What the flow asks for */
+
+static void start_event(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+
+	pool_submit(io->deps.pools[ev->handler], ev, io->s->index);
+}
+
+static void send_letter(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+	bool ran = ev->fate == FATE_HANDLE && ev->run.attempt > 0;
+	const struct plugin *plugin = ran ? io->deps.plugins[ev->handler] : NULL;
+
+	letters_send(
+	    io->deps.letters, ev, io->s->index, plugin == NULL ? NULL : plugin_facts(plugin)->version);
+}
+
+static void give_back(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+
+	if (ev->finished && ev->msg.timestamp_ms >= 0)
+		series_observe(
+		    io->s->series.event_seconds, (double)(io->wall_ms - ev->msg.timestamp_ms) / 1e3);
+	ev->mail.kind = MAIL_EVENT;
+	/* One chain a round: the poller is woken once. */
+	ev->mail.next = io->back_newest;
+	io->back_newest = &ev->mail;
+	if (io->back_oldest == NULL)
+		io->back_oldest = &ev->mail;
+}
+
+static void count_event(void *arg, struct event *ev, int delta)
+{
+	struct ledger_io *io = arg;
+
+	(void)ev;
+	atomic_fetch_add_explicit(&io->s->in_flight, delta, memory_order_relaxed);
+}
+
+static void flush_back(struct ledger_io *io)
+{
+	if (io->back_newest != NULL)
+		mailbox_send_chain(&io->s->poller_box, io->back_newest, io->back_oldest);
+	io->back_newest = io->back_oldest = NULL;
+}
+
+/* ---- Mail */
+
+static void answer_query(struct ledger_io *io, struct query *q)
+{
+	uint8_t hash[16];
+
+	q->result = io->client == NULL ? -EAGAIN : 0;
+	if (io->client != NULL) {
+		keyed_hash_128(io->meta.hash_key, q->id, hash);
+		q->entry = table_find(client_table(io->client), hash);
+		snprintf(q->owner, sizeof(q->owner), "%s", ledger_owner(io, &q->entry.session));
+	}
+	sem_post(&q->done);
+}
+
+static void take_mail(struct ledger_io *io, struct mono now)
+{
+	struct mail *next;
+
+	for (struct mail *m = mailbox_take(&io->s->flow_box); m != NULL; m = next) {
+		next = m->next;
+		switch ((enum mail_kind)m->kind) {
+		case MAIL_EVENT: flow_add(io->flow, (struct event *)m); break;
+		case MAIL_OUTCOME:
+			ledger_outcome_metrics(io, (struct event *)m);
+			flow_outcome(io->flow, (struct event *)m, now, io->wall_ms);
+			break;
+		case MAIL_ACK:
+			flow_letter_done(io->flow, (struct event *)m, ((struct event *)m)->letter_ok, now);
+			break;
+		case MAIL_REVOKE: {
+			struct revoke_mail *r = (struct revoke_mail *)m;
+
+			flow_revoke(io->flow, r->part_index, r->epoch);
+			free(r);
+			break;
+		}
+		case MAIL_QUERY: answer_query(io, (struct query *)m); break;
+		}
+	}
+}
+
+/* ---- The round */
+
+static bool lingers(const struct ledger_io *io, struct mono now)
+{
+	size_t n = flow_pending(io->flow);
+
+	return n > 0 && n < LINGER_ITEMS && mono_diff_us(now, io->called_at) < LINGER_US;
+}
+
+static void watch(struct ledger_io *io, struct mono now)
+{
+	if (mono_diff_us(now, io->watched_at) < WATCH_US)
+		return;
+	io->watched_at = now;
+	for (size_t i = 0; i < io->s->config->n_handlers; i++)
+		if (io->deps.pools[i] != NULL)
+			pool_watch(io->deps.pools[i], io->s->index, now, ledger_stuck, io);
+}
+
+static void kick_pools(struct ledger_io *io)
+{
+	for (size_t i = 0; i < io->s->config->n_handlers; i++)
+		if (io->deps.pools[i] != NULL)
+			pool_kick(io->deps.pools[i]);
+}
+
+static void sleep_until(struct mono until)
+{
+	int64_t us = mono_diff_us(until, mono_now());
+	struct timespec ts = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+
+	if (us > 0)
+		nanosleep(&ts, NULL);
+}
+
+static struct mono earlier(struct mono a, struct mono b)
+{
+	return mono_before(a, b) ? a : b;
+}
+
+/* Wait for mail or for the next thing that is due. */
+static void wait_round(struct ledger_io *io, struct mono now)
+{
+	struct mono until = earlier(flow_due(io->flow), mono_add_us(now, WATCH_US));
+
+	if (ledger_usable(io, now) && lingers(io, now)) {
+		/* Not by the mailbox: each outcome would wake us. */
+		sleep_until(mono_add_us(io->called_at, LINGER_US));
+		return;
+	}
+	if (ledger_usable(io, now) && (flow_pending(io->flow) > 0 || client_under_way(io->client)))
+		return;
+	if (io->open && ledger_usable(io, now))
+		until = earlier(until, flow_read_due(io->flow));
+	else if (mono_before(now, io->retry_at))
+		until = earlier(until, io->retry_at);
+	mailbox_wait(&io->s->flow_box, until);
+}
+
+static void round_of(struct ledger_io *io)
+{
+	struct mono now = mono_now(), lease;
+
+	io->wall_ms = wall_ms();
+	take_mail(io, now);
+	if (io->open)
+		ledger_take_renewal(io, now);
+	if (ledger_usable(io, now) && !lingers(io, now)) {
+		ledger_talk(io, now);
+		now = mono_now();
+	}
+	lease.us = io->must_read || io->must_restart || io->session_gone
+		       ? 0
+		       : atomic_load(&io->s->lease_until_us);
+	flow_step(io->flow, now, lease);
+	kick_pools(io);
+	flush_back(io);
+	watch(io, now);
+	if (mono_diff_us(now, io->published_at) >= PUBLISH_US) {
+		io->published_at = now;
+		ledger_publish(io, now);
+	}
+	wait_round(io, now);
+}
+
+/* ---- Start and stop */
+
+static void open_until_stopped(struct ledger_io *io)
+{
+	while (!atomic_load(&io->stop) && !io->open) {
+		if (ledger_open(io) == 0)
+			break;
+		take_mail(io, mono_now());
+		mailbox_wait(&io->s->flow_box, mono_add_ms(mono_now(), 250));
+	}
+	if (io->open && !atomic_load(&io->stop) && poller_start(io->s, io->meta.hash_key, &io->poller) < 0)
+		ledger_set_state(
+		    io, LEDGER_REFUSED, "the poller cannot be started: out of memory or threads");
+}
+
+/* True when the poller has left the group and nothing is in flight any more. */
+static bool drained(struct ledger_io *io)
+{
+	if (!io->poller_stopping && io->poller != NULL)
+		poller_stop(io->poller);
+	io->poller_stopping = true;
+	return flow_events(io->flow) == 0 && (io->poller == NULL || poller_wait(io->poller, mono_now()));
+}
+
+static void *serve(void *arg)
+{
+	struct ledger_io *io = arg;
+
+	open_until_stopped(io);
+	while (!atomic_load(&io->stop) || !drained(io))
+		round_of(io);
+	if (io->open && io->state != LEDGER_LOST && !client_under_way(io->client))
+		(void)io->store->ops->session_end(io->store, *client_session(io->client));
+	atomic_store(&io->ended, true);
+	return NULL;
+}
+
+int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io)
+{
+	struct ledger_io *io = calloc(1, sizeof(*io));
+	struct flow_out out = { io, start_event, send_letter, give_back, count_event, ledger_note };
+	uint64_t seed;
+
+	if (io == NULL)
+		return -ENOMEM;
+	io->deps = *deps;
+	io->s = deps->s;
+	random_bytes(&seed, sizeof(seed));
+	io->flow = flow_new(io->s->conf, &out, seed);
+	io->store = redis_store_new(io->s->config, io->s->conf->name);
+	io->outcome_series = calloc(io->s->config->n_handlers * OUTCOMES, sizeof(struct series *));
+	if (io->flow == NULL || io->store == NULL || io->outcome_series == NULL) {
+		ledger_io_free(io);
+		return -ENOMEM;
+	}
+	ledger_setup_series(io);
+	ledger_set_state(io, LEDGER_STARTING, "the ledger was not opened yet");
+	if (pthread_create(&io->thread, NULL, serve, io) != 0) {
+		ledger_io_free(io);
+		return -EAGAIN;
+	}
+	*ret_io = io;
+	return 0;
+}
+
+void ledger_io_stop(struct ledger_io *io)
+{
+	atomic_store(&io->stop, true);
+	mailbox_wake(&io->s->flow_box);
+}
+
+bool ledger_io_wait(struct ledger_io *io, struct mono until)
+{
+	while (!atomic_load(&io->ended)) {
+		if (!mono_before(mono_now(), until))
+			return false;
+		sleep_until(earlier(until, mono_add_ms(mono_now(), 5)));
+	}
+	pthread_join(io->thread, NULL);
+	return true;
+}
+
+void ledger_io_free(struct ledger_io *io)
+{
+	if (io == NULL)
+		return;
+	poller_free(io->poller);
+	renewal_stop(io->renewal);
+	flow_free(io->flow);
+	client_free(io->client);
+	if (io->store != NULL)
+		io->store->ops->free(io->store);
+	free(io->outcome_series);
+	free(io->owners);
+	free(io);
+}
+
+int ledger_io_find(
+    struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size)
+{
+	struct query q = { .mail = { .kind = MAIL_QUERY }, .id = id };
+
+	if (atomic_load(&io->ended))
+		return -EAGAIN;
+	sem_init(&q.done, 0, 0);
+	mailbox_send(&io->s->flow_box, &q.mail);
+	while (sem_wait(&q.done) < 0)
+		;
+	sem_destroy(&q.done);
+	*ret_entry = q.entry;
+	snprintf(ret_owner, size, "%s", q.owner);
+	return q.result;
+}

@@ -1,0 +1,41 @@
+/* ledger_io.h - the thread that owns one subscription's flow and its ledger connection.
+ *
+ * It opens or makes the ledger, opens a session, reads the log, starts the
+ * poller, and then goes round: take mail, step the flow, send one call, take
+ * its results.  Below saturation it lingers a moment before a call, so that
+ * a round trip serves many events.  Whatever the store answers but OK stops
+ * claims and starts (fail closed) and is tried again; the poller pauses.
+ *
+ * Owns:    store, client, flow, renewal, poller.
+ * Threads: start and stop: the engine's main thread; ledger_io_find: http.
+ * Uses:    core/flow, core/ledger, engine/poller, engine/renewal.
+ */
+#ifndef ENGINE_LEDGER_IO_H
+#define ENGINE_LEDGER_IO_H
+
+#include "core/ledger/table.h"
+#include "engine/letters.h"
+#include "engine/pool.h"
+#include "engine/subscription.h"
+
+struct ledger_io;
+
+struct ledger_io_deps {
+	struct subscription *s;
+	struct pool *const *pools;	/* by handler index; NULL entries while a plugin is not there */
+	struct plugin *const *plugins;
+	struct letters *letters;
+};
+
+int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io);
+/* Ask it to drain; returns at once. */
+void ledger_io_stop(struct ledger_io *io);
+/* Wait until it has, at most until `until`; false: events are still inside handlers, their claims are left to
+ * the lease and nothing may be freed. */
+bool ledger_io_wait(struct ledger_io *io, struct mono until);
+void ledger_io_free(struct ledger_io *io);	/* NULL is allowed; only after ledger_io_wait said true */
+
+/* The ledger's entry of an id, as the log stands at the last read.  0; -EAGAIN: no ledger yet. */
+int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size);
+
+#endif

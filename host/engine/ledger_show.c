@@ -1,0 +1,225 @@
+/* What the flow and the store tell: states, metrics, logs. */
+#include "engine/ledger_private.h"
+
+#include <errno.h>
+#include <semel/handler.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A call that failed is tried again after this; the store's own back-off is longer when there is no connection. */
+#define AGAIN_MS 100
+/* Without memory on the server, claims are tried again after this. */
+#define OOM_AGAIN_MS 1000
+
+static const char *const state_names[LEDGER_N_STATES] = { "starting", "ok", "unreachable", "refused",
+	"lost" };
+
+void ledger_setup_series(struct ledger_io *io)
+{
+	struct metrics *m = io->s->metrics;
+
+	io->call_seconds = metrics_series(m, METRIC_LEDGER_SECONDS, "call");
+	io->read_seconds = metrics_series(m, METRIC_LEDGER_SECONDS, "read");
+	io->batch = metrics_series(m, METRIC_LEDGER_BATCH, "call");
+	for (unsigned i = 0; i < LEDGER_N_STATES; i++)
+		io->state_series[i] = metrics_series(
+		    m, METRIC_LEDGER_STATE, io->s->conf->name, state_names[i]);
+}
+
+void ledger_set_state(struct ledger_io *io, enum ledger_state state, const char *format, ...)
+{
+	struct sub_status *st = &io->s->status;
+	bool changed = state != io->state;
+	va_list ap;
+
+	io->state = state;
+	va_start(ap, format);
+	vsnprintf(io->reason, sizeof(io->reason), format, ap);
+	va_end(ap);
+	/* LEDGER_LOST never ends by itself: nothing starts any more. */
+	if (state == LEDGER_LOST || state == LEDGER_REFUSED)
+		atomic_store(&io->s->lease_until_us, 0);
+	atomic_store(&io->s->accepting, state == LEDGER_OK && !io->no_claims);
+	pthread_mutex_lock(&st->lock);
+	snprintf(st->ledger_state, sizeof(st->ledger_state), "%s", state_names[state]);
+	memcpy(st->ledger_reason, io->reason, sizeof(st->ledger_reason));
+	pthread_mutex_unlock(&st->lock);
+	series_set(io->s->series.ledger_up, state == LEDGER_OK);
+	for (unsigned i = 0; i < LEDGER_N_STATES; i++)
+		series_set(io->state_series[i], i == (unsigned)state);
+	if (changed && state == LEDGER_OK)
+		log_at(LOG_INFO, "ledger ok", LOG_TEXT("subscription", io->s->conf->name));
+	else if (changed)
+		log_at(LOG_ERROR, "ledger not usable: nothing is dispatched",
+		    LOG_TEXT("subscription", io->s->conf->name), LOG_TEXT("state", state_names[state]),
+		    LOG_TEXT("why", io->reason));
+}
+
+void ledger_keep_owners(struct ledger_io *io, const struct store_lease *leases, size_t n)
+{
+	struct owner *owners = calloc(n + 1, sizeof(*owners));
+
+	if (owners == NULL)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		owners[i].session = leases[i].session;
+		snprintf(owners[i].name, sizeof(owners[i].name), "%s", leases[i].owner);
+	}
+	free(io->owners);
+	io->owners = owners;
+	io->n_owners = n;
+}
+
+const char *ledger_owner(const struct ledger_io *io, const struct session_id *session)
+{
+	for (size_t i = 0; i < io->n_owners; i++)
+		if (memcmp(&io->owners[i].session, session, sizeof(*session)) == 0)
+			return io->owners[i].name;
+	return "";
+}
+
+static const char *trouble_kind(enum store_trouble t)
+{
+	switch (t) {
+	case STORE_UNREACHABLE: return "unreachable";
+	case STORE_LOADING: return "loading";
+	case STORE_READONLY: return "readonly";
+	case STORE_OOM: return "oom";
+	case STORE_BUSY: return "busy";
+	case STORE_DENIED: return "denied";
+	case STORE_REFUSED: return "refused";
+	case STORE_TROUBLE_NONE: break;
+	}
+	return "other";
+}
+
+void ledger_trouble(struct ledger_io *io, const char *what, int error)
+{
+	enum store_trouble t = io->store->trouble;
+	bool passing = t == STORE_UNREACHABLE || t == STORE_LOADING || t == STORE_BUSY || t == STORE_READONLY;
+
+	series_add(metrics_series(io->s->metrics, METRIC_LEDGER_ERRORS, trouble_kind(t)), 1);
+	io->retry_at = mono_add_ms(mono_now(), AGAIN_MS);
+	if (t == STORE_OOM) {
+		io->no_claims = true;
+		io->claims_at = mono_add_ms(mono_now(), OOM_AGAIN_MS);
+	}
+	ledger_set_state(io, passing ? LEDGER_UNREACHABLE : LEDGER_REFUSED, "%s: %s (%s)", what,
+	    io->store->text, strerror(-error));
+}
+
+static void log_event(
+    enum log_level level, const char *message, const struct ledger_io *io, const struct event *ev)
+{
+	log_at(level, message, LOG_TEXT("subscription", io->s->conf->name), LOG_TEXT("topic", ev->msg.topic),
+	    LOG_INT("partition", ev->msg.partition), LOG_INT("offset", ev->msg.offset),
+	    LOG_BYTES("event_id", ev->id), LOG_INT("attempt", ev->run.attempt),
+	    LOG_TEXT("why", ev->run.why == NULL ? "" : ev->run.why));
+}
+
+void ledger_note(void *arg, enum flow_note note, struct event *ev)
+{
+	struct ledger_io *io = arg;
+	struct sub_series *m = &io->s->series;
+
+	switch (note) {
+	case FLOW_DUPLICATE: series_add(m->duplicates, 1); break;
+	case FLOW_CONFLICT:
+		series_add(m->conflicts, 1);
+		log_event(LOG_WARNING, "id recorded before with another payload", io, ev);
+		break;
+	case FLOW_UNROUTED: series_add(m->unrouted, 1); break;
+	case FLOW_TAKEOVER: series_add(m->takeovers, 1); break;
+	case FLOW_RERUN_RETRY: series_add(m->reruns_retry, 1); break;
+	case FLOW_RERUN_TAKEOVER: series_add(m->reruns_takeover, 1); break;
+	case FLOW_RERUN_LOSS: series_add(m->reruns_loss, 1); break;
+	case FLOW_CLAIM_LOST: log_event(LOG_WARNING, "claim lost to another session", io, ev); break;
+	case FLOW_ORPHAN: series_add(m->orphans, 1); break;
+	case FLOW_DEAD_LETTER:
+		series_add(m->dead_letters[ev->f.reason], 1);
+		log_event(LOG_WARNING, "dead letter written", io, ev);
+		break;
+	case FLOW_DROPPED:
+		series_add(m->dropped, 1);
+		log_event(LOG_WARNING, "attempts exhausted; dropped", io, ev);
+		break;
+	case FLOW_FALSE_CANCEL:
+		series_add(metrics_series(io->s->metrics, METRIC_PLUGIN_FAULTS,
+			       io->s->config->handlers[ev->handler].name, "cancelled"),
+		    1);
+		break;
+	case FLOW_LETTER_FAILED:
+	case FLOW_NOTHING: break;
+	}
+}
+
+void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev)
+{
+	static const char *const names[] = { "ok", "retry", "reject", "skip", NULL, "cancelled" };
+	struct series **cell;
+	int o = ev->run.outcome;
+
+	if (o == RUN_NOT_STARTED)
+		return;
+	/* Made once a handler and outcome, then a pointer. */
+	cell = &io->outcome_series[ev->handler * OUTCOMES + (unsigned)o];
+	if (*cell == NULL)
+		*cell = metrics_series(io->s->metrics, METRIC_HANDLED, io->s->conf->name,
+		    io->s->config->handlers[ev->handler].name, names[o]);
+	series_add(*cell, 1);
+	if (o == SEMEL_RETRY || o == SEMEL_REJECT)
+		log_event(o == SEMEL_RETRY ? LOG_INFO : LOG_WARNING,
+		    o == SEMEL_RETRY ? "handler asks for a retry" : "handler rejects the event", io, ev);
+}
+
+void ledger_stuck(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+
+	log_at(LOG_ERROR, "event is past its handler's timeout", LOG_TEXT("subscription", io->s->conf->name),
+	    LOG_TEXT("handler", io->s->config->handlers[ev->handler].name), LOG_TEXT("topic", ev->msg.topic),
+	    LOG_INT("partition", ev->msg.partition), LOG_INT("offset", ev->msg.offset),
+	    LOG_BYTES("event_id", ev->id));
+}
+
+static void publish_stats(struct ledger_io *io)
+{
+	struct store_stats stats;
+	struct sub_status *st = &io->s->status;
+
+	if (io->state != LEDGER_OK || io->store->ops->stats(io->store, io->meta.generation, &stats) < 0)
+		return;
+	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY), (double)stats.memory);
+	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY_LIMIT), (double)stats.memory_limit);
+	pthread_mutex_lock(&st->lock);
+	st->records = stats.records;
+	st->bytes = stats.bytes;
+	pthread_mutex_unlock(&st->lock);
+}
+
+void ledger_publish(struct ledger_io *io, struct mono now)
+{
+	struct sub_status *st = &io->s->status;
+	struct sub_series *m = &io->s->series;
+	const struct event *oldest = flow_oldest(io->flow);
+	size_t entries = io->client == NULL ? 0 : table_entries(client_table(io->client));
+
+	pthread_mutex_lock(&st->lock);
+	st->entries = entries;
+	st->generation = io->meta.generation;
+	for (size_t i = 0; i < sizeof(io->meta.identity) && io->client != NULL; i++)
+		snprintf(st->identity + 2 * i, 3, "%02x", io->meta.identity[i]);
+	st->oldest_us = oldest == NULL ? 0 : oldest->polled.us;
+	pthread_mutex_unlock(&st->lock);
+	atomic_store(&io->s->retry_waiting, (int64_t)flow_waiting(io->flow));
+	series_set(m->retry_waiting, (double)flow_waiting(io->flow));
+	series_set(m->ledger_entries, (double)entries);
+	series_set(m->in_flight, (double)atomic_load(&io->s->in_flight));
+	series_set(m->in_flight_bytes, (double)atomic_load(&io->s->in_flight_bytes));
+	series_set(m->oldest, oldest == NULL ? 0 : (double)mono_diff_us(now, oldest->polled) / 1e6);
+	if (mono_diff_us(now, io->stats_at) > 5000000) {
+		io->stats_at = now;
+		publish_stats(io);
+	}
+}

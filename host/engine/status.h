@@ -1,0 +1,33 @@
+/* status.h - what /status, /readyz and `semel status` are made from.
+ *
+ * Owns:    nothing; struct status_source borrows.
+ * Threads: status_*: http; the atomics: whoever is named.
+ * Uses:    engine/subscription.
+ */
+#ifndef ENGINE_STATUS_H
+#define ENGINE_STATUS_H
+
+#include "base/buf.h"
+#include "engine/subscription.h"
+
+struct status_handler {
+	const struct config_handler *conf;
+	char plugin_name[64], version[32];	/* empty until the plugin was accepted */
+	char reason[512];		/* why it is not there; empty: it is.  Under the engine's setup, then main thread */
+	_Atomic int busy, stuck;	/* ledger threads */
+};
+
+struct status_source {
+	const struct config *config;
+	struct metrics *metrics;
+	struct subscription **subs;
+	size_t n_subs;
+	struct status_handler *handlers;
+	size_t n_handlers;
+	int64_t started_ms;		/* Unix time */
+	/* The ledger record of one id as JSON: 1 found, 0 unknown id, -ENOENT no such subscription, -EAGAIN no ledger. */
+	int (*find_event)(void *arg, const char *sub, struct bytes id, struct buf *ret_json);
+	void *arg;
+};
+
+#endif
