@@ -69,7 +69,9 @@ int kafka_consumer_partitions(struct kafka_consumer *k, const char *topic, int t
 int kafka_consumer_pause(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n);
 /* Only what we paused; wakes the fetchers at once. */
 int kafka_consumer_resume(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n);
-/* Leaves the group (revoke is called), then destroys.  All messages must have been freed.  Takes k. */
+/* Leaves the group: revoke is called.  Messages may still be held. */
+void kafka_consumer_leave(struct kafka_consumer *k);
+/* Destroys.  All messages must have been freed, or it never returns.  Takes k. */
 void kafka_consumer_close(struct kafka_consumer *k);
 
 /* ---- Producer */

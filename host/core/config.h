@@ -123,6 +123,8 @@ struct config_subscription {
 
 struct config {
 	char *file;			/* semel.conf as named */
+	char **files;			/* all that were read; places borrow these */
+	size_t n_files;
 	char *node, *state_dir;
 	char **plugin_path;
 	size_t n_plugin_path;

@@ -82,7 +82,7 @@ double series_value(const struct series *s);		/* counter and gauge; histogram: c
 /* Estimated q-quantile of a histogram's observations; NaN if none. */
 double series_quantile(const struct series *s, double q);
 
-/* The whole registry as Prometheus text 0.0.4, appended; process_* from /proc included. */
+/* The whole registry as Prometheus text 0.0.4, appended. */
 void metrics_render(struct metrics *m, struct buf *out);
 /* The table as Markdown, for docs/metrics.md. */
 void metrics_document(struct buf *out);

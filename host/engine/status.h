@@ -30,4 +30,11 @@ struct status_source {
 	void *arg;
 };
 
+/* The state of one subscription as people see it: the worst of poller, ledger and handlers, and its reason. */
+enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size);
+/* The document of `semel status --json`. */
+void status_json(const struct status_source *src, struct buf *out);
+/* True if every subscription runs; else one line a reason. */
+bool status_ready(const struct status_source *src, struct buf *out);
+
 #endif

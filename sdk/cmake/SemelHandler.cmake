@@ -9,6 +9,8 @@ function(semel_add_handler name)
 		CXX_VISIBILITY_PRESET hidden LINK_DEPENDS "${SEMEL_HANDLER_MAP}")
 	target_link_options(${name} PRIVATE "-Wl,--version-script=${SEMEL_HANDLER_MAP}")
 	if(TARGET semel_sdk)
+		# in Semel's own tree: all of them in one folder, as plugin_path wants it
+		set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/plugins")
 		target_link_libraries(${name} PRIVATE semel_sdk)
 	endif()
 endfunction()

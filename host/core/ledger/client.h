@@ -67,7 +67,7 @@ size_t client_results(const struct client *c, const struct client_result **ret_r
 uint64_t client_foreign(const struct client *c);
 
 /* The log is not the one we read: forget the table and read from the start.  A call under way is kept. */
-void client_restart(struct client *c, const struct ledger_meta *meta);
+int client_restart(struct client *c, const struct ledger_meta *meta);	/* 0 or -ENOMEM */
 
 /* The version moved, the log did not. */
 void client_set_meta(struct client *c, const struct ledger_meta *meta);

@@ -46,6 +46,14 @@ struct record_takeover {
 	bool own;			/* an earlier session of the same engine, whose run goes on: not counted */
 };
 
+/* Header: tag 8, session 8, live 1, fence 8, slots 2, server_us 8, n_over 1, over 8 each.
+ * Body:   slots 2, crc32c 4 (of slots and all that follows it), kind 1 (1: items, 2: first), zero 1, tag 8,
+ *         session 8; then, for items, five counts of 2 (settles, waits, wakes, claims, takeovers) and the
+ *         sections; for the first, format 1 and rules 1.  The script copies the body's first two bytes into
+ *         the header and passes the body on untouched. */
+#define RECORD_HEADER_MIN 36
+#define RECORD_BODY_MIN 24
+
 /* Built by the host in this order within a body: settles, waits, wakes, claims, takeovers.  The index of an
  * entry in its record is its place among the claims, followed by the takeovers. */
 struct record_builder {
@@ -60,10 +68,14 @@ void record_add_wait(struct record_builder *b, const struct record_wait *w);
 void record_add_wake(struct record_builder *b, const struct record_wake *w);
 void record_add_claim(struct record_builder *b, const struct record_claim *c);
 void record_add_takeover(struct record_builder *b, const struct record_takeover *t);
-/* The body, appended to out. */
-void record_body(const struct record_builder *b, struct buf *out);
-/* The body of the first record of a generation: format and rules version. */
-void record_first_body(struct buf *out);
+/* The body, appended to out.  Tag and session are those of the header to come, so that the two can be held
+ * against each other. */
+void record_body(const struct record_builder *b, struct ledger_tag tag, struct session_id session, struct buf *out);
+/* The record that opens a generation: format and rules version.  Its session is all zero. */
+void record_first_body(struct ledger_tag tag, struct buf *out);
+/* A header, as the store's script makes it. */
+void record_write_header(struct buf *out, struct ledger_tag tag, struct session_id session, bool live, uint64_t fence,
+    uint16_t slots, uint64_t server_us, const struct session_id *over, uint8_t n_over);
 
 struct record_header {
 	struct ledger_tag tag;
@@ -80,6 +92,9 @@ struct record_header {
 int record_read_header(struct bytes header, struct record_header *ret_header);
 
 struct record_view {
+	uint16_t slots;
+	struct ledger_tag tag;
+	struct session_id session;
 	bool first;			/* opens a generation */
 	uint8_t format, rules;		/* of the first record */
 	uint16_t n_settles, n_waits, n_wakes, n_claims, n_takeovers;

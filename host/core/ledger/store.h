@@ -116,6 +116,10 @@ struct memory_ledger;
 struct memory_ledger *memory_ledger_new(void);
 void memory_ledger_free(struct memory_ledger *m);
 void memory_ledger_set_time(struct memory_ledger *m, uint64_t server_us);
+/* For tests: lose all records from the n-th on, as a failover may; how many there are; their bytes. */
+void memory_ledger_truncate(struct memory_ledger *m, size_t records);
+size_t memory_ledger_records(const struct memory_ledger *m);
+struct buf *memory_ledger_record(struct memory_ledger *m, size_t i, bool body);
 /* A client; `fail`, if set, is asked before (after = false) and after each call and returns 0 or the -errno to
  * fail with: after an effect that is a lost reply. */
 struct store *memory_store_new(struct memory_ledger *m, int (*fail)(void *arg, bool after), void *arg);

@@ -1,0 +1,65 @@
+#include "adapters/http_client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TIMEOUT_MS 10000L
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+	buf_add(arg, data, size * n);
+	return size * n;
+}
+
+/* Said before curl tries, because its own texts do not tell these apart. */
+static int look(const char *socket, char *why, size_t size)
+{
+	struct stat st;
+
+	if (stat(socket, &st) < 0) {
+		snprintf(why, size, "%s: %s: is semeld running?", socket, strerror(errno));
+		return -errno;
+	}
+	if (access(socket, R_OK | W_OK) < 0) {
+		snprintf(why, size, "%s: %s: become a member of its group", socket, strerror(errno));
+		return -EACCES;
+	}
+	return 0;
+}
+
+int http_client_call(
+    const char *socket, const char *method, const char *path, struct buf *ret_body, char *why, size_t size)
+{
+	struct buf url = { NULL, 0, 0 };
+	CURL *curl;
+	CURLcode code;
+	long status = 0;
+	int r = look(socket, why, size);
+
+	if (r < 0)
+		return r;
+	curl = curl_easy_init();
+	if (curl == NULL)
+		return -ENOMEM;
+	buf_printf(&url, "http://semel%s", path);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	curl_easy_setopt(curl, CURLOPT_URL, url.data);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	if (strcmp(method, "POST") == 0)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body);
+	code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(curl);
+	buf_free(&url);
+	if (code == CURLE_OK)
+		return (int)status;
+	snprintf(why, size, "%s: %s: is semeld running?", socket, curl_easy_strerror(code));
+	return code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED;
+}

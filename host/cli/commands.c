@@ -1,0 +1,32 @@
+#include "cli/cli.h"
+
+const struct command cli_commands[] = {
+	{ "check", "[-c FILE] [--json]", "judge the configuration and every plugin file",
+	    "Prints every error and warning as FILE:LINE: error: TEXT.  Opens no connection and runs no plugin.\n"
+	    "Exit status: 0 no error, 78 errors.",
+	    cmd_check },
+	{ "config", "[-c FILE] [--json] [--keys [--markdown]]", "the configuration in effect, or all keys",
+	    "Prints each value with the file and line it came from; secrets are hidden.\n"
+	    "  --keys   the reference of all keys: type, range, default, meaning",
+	    cmd_config },
+	{ "status", "[--json] [--admin SOCKET] [-c FILE]", "state of subscriptions, partitions, handlers",
+	    NULL, cmd_status },
+	{ "event", "SUBSCRIPTION ID [--json] [--admin SOCKET]", "what the ledger knows of one event id",
+	    "ID is the id as text; --base64 takes it as base64.  Exit status 1: the ledger does not know it.",
+	    cmd_event },
+	{ "route", "--events FILE [-c FILE] [--json]",
+	    "id, key, route and handler of each event of a file; no server needed",
+	    "FILE holds one JSON object a line: {\"topic\":...,\"key\":...,\"headers\":{...},\"payload\":...}.",
+	    cmd_route },
+	{ "handlers", "[-c FILE] [--json]", "plugins found and configured, and why refused; loads nothing",
+	    NULL, cmd_handlers },
+	{ "dev", "[-c FILE] [--produce FILE] [--rate N]",
+	    "embedded broker, private Redis and the host, in the foreground",
+	    "Leaves nothing behind.  Without -c: the topic `events` goes to the handler `log`.\n"
+	    "  --produce FILE   publish these events (one JSON object a line), then go on\n"
+	    "  --rate N         events a second of --produce (default 100)",
+	    cmd_dev },
+	{ "log", "LEVEL [--admin SOCKET]", "log level of the running daemon: debug info warning error", NULL,
+	    cmd_log },
+	{ NULL, NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,89 @@
+#include "cli/options.h"
+
+#include "adapters/config_file.h"
+#include "adapters/http_client.h"
+#include "cli/cli.h"
+#include "generated/version.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_SOCKET "/run/semel/admin.sock"
+
+int cli_options(int argc, char **argv, struct cli_options *o)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "admin", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
+		{ "keys", no_argument, NULL, 'k' }, { "markdown", no_argument, NULL, 'm' },
+		{ "base64", no_argument, NULL, 'b' }, { "events", required_argument, NULL, 'e' },
+		{ "produce", required_argument, NULL, 'p' }, { "rate", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 } };
+	int c;
+
+	*o = (struct cli_options){ .config = SEMEL_CONFIG_FILE };
+	optind = 1;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			o->config_given = true;
+			break;
+		case 'a': o->admin = optarg; break;
+		case 'j': o->json = true; break;
+		case 'k': o->keys = true; break;
+		case 'm': o->markdown = true; break;
+		case 'b': o->base64 = true; break;
+		case 'e': o->events = optarg; break;
+		case 'p': o->produce = optarg; break;
+		case 'r': o->rate = optarg; break;
+		default:
+			return cli_usage(
+			    argv[0], "unknown option, or one without its value: %s", argv[optind - 1]);
+		}
+	}
+	o->argc = argc - optind;
+	o->argv = argv + optind;
+	return 0;
+}
+
+/* The socket that the options or the configuration name. */
+static char *socket_of(const struct cli_options *o)
+{
+	struct config_problems problems = { NULL, 0, 0 };
+	struct config *c = NULL;
+	char *socket;
+
+	if (o->admin != NULL)
+		return strdup(o->admin);
+	if (config_load(o->config, true, &c, &problems) < 0 && o->config_given)
+		fprintf(stderr, "semel: %s cannot be used (semel check tells why); asking at %s\n", o->config,
+		    DEFAULT_SOCKET);
+	socket = strdup(c == NULL ? DEFAULT_SOCKET : c->admin_socket);
+	config_free(c);
+	config_problems_free(&problems);
+	return socket;
+}
+
+int cli_ask(
+    const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status)
+{
+	char *socket = socket_of(o), why[512];
+	int r = http_client_call(socket, method, path, ret_body, why, sizeof(why));
+
+	free(socket);
+	if (r < 0) {
+		fprintf(stderr, "semel: %s\n", why);
+		return r == -EACCES ? EXIT_NOPERM_ : EXIT_UNREACHABLE;
+	}
+	*ret_status = r;
+	return 0;
+}
+
+bool cli_colours(void)
+{
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+}

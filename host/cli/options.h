@@ -1,0 +1,32 @@
+/* options.h - options that commands share, and the way to the daemon.
+ *
+ * Owns:    nothing.
+ * Threads: main only.
+ * Uses:    getopt.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/buf.h"
+
+struct cli_options {
+	const char *config;		/* -c; the default if not given */
+	bool config_given;
+	const char *admin;		/* --admin; NULL: not given */
+	bool json, keys, markdown, base64;
+	const char *events, *produce, *rate;
+	int argc;			/* what is left */
+	char **argv;
+};
+
+/* 0, or EXIT_USAGE after the usage was printed. */
+int cli_options(int argc, char **argv, struct cli_options *ret_options);
+
+/* One request to the daemon named by the options.  0: *ret_body holds the answer, *ret_status its status; else an
+ * exit status, after the reason was printed. */
+int cli_ask(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status);
+
+/* True if stdout is a terminal and NO_COLOR is not set. */
+bool cli_colours(void);
+
+#endif

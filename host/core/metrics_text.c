@@ -1,0 +1,78 @@
+/* The registry as text: Prometheus' exposition format 0.0.4, and the table for the manual. */
+#include "core/metrics_private.h"
+
+static const char *const type_names[] = { "counter", "gauge", "histogram" };
+
+static void put_series(struct buf *out, const char *name, enum metric_type type, const struct series *s)
+{
+	const char *open = s->labels[0] == '\0' ? "" : "{", *close = s->labels[0] == '\0' ? "" : "}";
+	const char *comma = s->labels[0] == '\0' ? "" : ",";
+	uint64_t sum = 0;
+
+	if (type == METRIC_GAUGE) {
+		buf_printf(
+		    out, "semel_%s%s%s%s %.17g\n", name, open, s->labels, close, atomic_load(&s->value));
+		return;
+	}
+	if (type == METRIC_COUNTER) {
+		buf_printf(out, "semel_%s%s%s%s %.17g\n", name, open, s->labels, close,
+		    (double)atomic_load(&s->count) + atomic_load(&s->value));
+		return;
+	}
+	for (unsigned i = 0; i < s->n_buckets; i++) {
+		sum += atomic_load(&s->bucket[i]);
+		buf_printf(out, "semel_%s_bucket{%s%sle=\"%g\"} %llu\n", name, s->labels, comma,
+		    s->buckets[i], (unsigned long long)sum);
+	}
+	sum += atomic_load(&s->bucket[s->n_buckets]);
+	buf_printf(
+	    out, "semel_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, s->labels, comma, (unsigned long long)sum);
+	buf_printf(out, "semel_%s_sum%s%s%s %.17g\n", name, open, s->labels, close, atomic_load(&s->value));
+	buf_printf(out, "semel_%s_count%s%s%s %llu\n", name, open, s->labels, close, (unsigned long long)sum);
+}
+
+static void put_family(
+    struct buf *out, const char *name, enum metric_type type, const char *help, const struct series *first)
+{
+	if (first == NULL)
+		return;
+	buf_printf(out, "# HELP semel_%s ", name);
+	for (const char *p = help; *p != '\0'; p++) {
+		if (*p == '\\' || *p == '\n')
+			buf_text(out, *p == '\n' ? "\\n" : "\\\\");
+		else
+			buf_char(out, *p);
+	}
+	buf_printf(out, "\n# TYPE semel_%s %s\n", name, type_names[type]);
+	for (const struct series *s = first; s != NULL; s = s->next)
+		put_series(out, name, type, s);
+}
+
+void metrics_render(struct metrics *m, struct buf *out)
+{
+	/* The lists only grow at their ends, and series are never freed: the lock is held against growth, which
+	 * is rare, and never stops a counter. */
+	pthread_mutex_lock(&m->lock);
+	for (unsigned i = 0; i < METRIC_N; i++) {
+		const struct metric_info *info = metric_info((enum metric_id)i);
+
+		put_family(out, info->name, info->type, info->help, m->families[i].first);
+	}
+	for (const struct family *f = m->plugins; f != NULL; f = f->next)
+		put_family(out, f->name, f->type, f->help, f->first);
+	buf_printf(out, "# HELP semel_series_dropped_total %s\n# TYPE semel_series_dropped_total counter\n",
+	    metric_info(METRIC_SERIES_DROPPED)->help);
+	buf_printf(out, "semel_series_dropped_total %llu\n", (unsigned long long)m->dropped);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_document(struct buf *out)
+{
+	buf_text(out, "| metric | type | labels | meaning |\n|---|---|---|---|\n");
+	for (unsigned i = 0; i < METRIC_N; i++) {
+		const struct metric_info *info = metric_info((enum metric_id)i);
+
+		buf_printf(out, "| `semel_%s` | %s | %s | %s |\n", info->name, type_names[info->type],
+		    info->labels, info->help);
+	}
+}

@@ -1,0 +1,359 @@
+/* The thread: polling, taking events back, back-pressure. */
+#include "engine/poller_private.h"
+
+#include "adapters/keyed_hash.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* Records taken in one go before they are handed on. */
+#define BATCH 256
+#define POLL_MS 20
+/* Full for longer: partitions are paused, so that polling for rebalances can go on without records. */
+#define FULL_US 300000
+/* A pause empties librdkafka's queues: it is not taken back at once. */
+#define PAUSE_MIN_US 500000
+#define STORE_US 200000
+#define PUBLISH_US 500000
+
+/* ---- The pool of events */
+
+static struct event *event_get(struct poller *p)
+{
+	struct event *ev = p->pool;
+
+	if (ev != NULL) {
+		p->pool = (struct event *)ev->mail.next;
+		return ev;
+	}
+	/* Grows to the most events ever in flight, then never again. */
+	ev = aligned_alloc(64, (sizeof(*ev) + 63) / 64 * 64);
+	if (ev == NULL)
+		abort();
+	memset(ev, 0, sizeof(*ev));
+	return ev;
+}
+
+static void event_put(struct poller *p, struct event *ev)
+{
+	event_clear(ev);
+	ev->mail.next = (struct mail *)p->pool;
+	p->pool = ev;
+}
+
+/* ---- Back from the flow */
+
+static void take_one(struct poller *p, struct event *ev)
+{
+	struct partition *part = ev->part;
+
+	atomic_fetch_sub_explicit(&p->s->in_flight, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&p->s->in_flight_bytes, (int64_t)ev->msg.size, memory_order_relaxed);
+	p->outstanding--;
+	if (ev->epoch == part->epoch) {
+		part->outstanding--;
+		if (ev->finished)
+			offsets_done(part->window, ev->msg.offset);
+	}
+	event_put(p, ev);
+}
+
+void poller_take_back(struct poller *p)
+{
+	struct mail *next;
+
+	for (struct mail *m = mailbox_take(&p->s->poller_box); m != NULL; m = next) {
+		next = m->next;
+		take_one(p, (struct event *)m);
+	}
+}
+
+/* ---- Out to the flow */
+
+static void count_consumed(struct poller *p, const char *topic)
+{
+	if (topic != p->consumed_topic) {
+		p->consumed_topic = topic;
+		p->consumed = metrics_series(p->s->metrics, METRIC_CONSUMED, p->s->conf->name, topic);
+	}
+	series_add(p->consumed, 1);
+}
+
+/* False: the window is full, or the record is not to be had (it goes backwards); the message was freed. */
+static bool accept(struct poller *p, struct message *m, int64_t now_ms)
+{
+	struct partition *part = poller_partition(p, m->topic, m->partition);
+	struct event *ev;
+
+	if (!part->assigned || m->offset < part->next || offsets_begin(part->window, m->offset) < 0) {
+		m->ops->free(m);
+		return false;
+	}
+	part->next = m->offset + 1;
+	count_consumed(p, m->topic);
+	ev = event_get(p);
+	ev->msg = *m;
+	ev->part = part;
+	ev->part_index = part->index;
+	ev->epoch = part->epoch;
+	ev->polled = mono_now();
+	decode_event(p->decoder, ev, now_ms);
+	part->outstanding++;
+	p->outstanding++;
+	atomic_fetch_add_explicit(&p->s->in_flight, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->s->in_flight_bytes, (int64_t)m->size, memory_order_relaxed);
+	ev->mail.kind = MAIL_EVENT;
+	ev->mail.next = p->newest;
+	p->newest = &ev->mail;
+	if (p->oldest == NULL)
+		p->oldest = &ev->mail;
+	return true;
+}
+
+static void flush(struct poller *p)
+{
+	if (p->newest != NULL)
+		mailbox_send_chain(&p->s->flow_box, p->newest, p->oldest);
+	p->newest = p->oldest = NULL;
+}
+
+/* ---- Back-pressure */
+
+static bool window_full(const struct poller *p)
+{
+	for (size_t i = 0; i < p->n_parts; i++)
+		if (p->parts[i]->assigned && offsets_full(p->parts[i]->window))
+			return true;
+	return false;
+}
+
+/* 1: full; 0: below the half; between: as it was. */
+static bool is_full(const struct poller *p, bool was)
+{
+	const struct config_subscription *conf = p->s->conf;
+	int64_t n = atomic_load_explicit(&p->s->in_flight, memory_order_relaxed);
+	int64_t bytes = atomic_load_explicit(&p->s->in_flight_bytes, memory_order_relaxed);
+	int64_t max = was ? conf->max_in_flight / 2 : conf->max_in_flight;
+	int64_t max_bytes = was ? conf->max_in_flight_bytes / 2 : conf->max_in_flight_bytes;
+
+	if (!atomic_load_explicit(&p->s->accepting, memory_order_relaxed))
+		return true;
+	/* One event larger than the limit still runs, alone. */
+	return n >= (max > 0 ? max : 1) || (bytes >= max_bytes && n > 0) || window_full(p);
+}
+
+static void set_paused(struct poller *p, bool paused)
+{
+	struct kafka_topic_partition list[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_parts; i++) {
+		struct partition *part = p->parts[i];
+
+		if (!part->assigned || part->blocked || part->paused == paused)
+			continue;
+		part->paused = paused;
+		list[n++] = (struct kafka_topic_partition){ part->topic, part->partition, -1 };
+		if (n == sizeof(list) / sizeof(list[0])) {
+			paused ? kafka_consumer_pause(p->consumer, list, n)
+			       : kafka_consumer_resume(p->consumer, list, n);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		paused ? kafka_consumer_pause(p->consumer, list, n)
+		       : kafka_consumer_resume(p->consumer, list, n);
+	p->all_paused = paused;
+	p->paused_at = mono_now();
+}
+
+/* While full: first just no polling, which keeps what librdkafka has fetched; after a while a pause.  Returns true
+ * if records may be taken now. */
+static bool may_take(struct poller *p, struct mono now)
+{
+	bool full = is_full(p, p->all_paused);
+
+	if (!full) {
+		if (p->all_paused && mono_diff_us(now, p->paused_at) >= PAUSE_MIN_US)
+			set_paused(p, false);
+		p->full_since = MONO_NEVER;
+		return !p->all_paused;
+	}
+	if (p->all_paused)
+		return false;
+	if (p->full_since.us == MONO_NEVER.us)
+		p->full_since = now;
+	if (mono_diff_us(now, p->full_since) >= FULL_US)
+		set_paused(p, true);
+	return false;
+}
+
+/* ---- The round */
+
+static void take_records(struct poller *p)
+{
+	int64_t now_ms = wall_ms();
+	struct message m;
+
+	for (unsigned i = 0; i < BATCH && !is_full(p, false); i++) {
+		int r = kafka_consumer_poll(p->consumer, i == 0 ? POLL_MS : 0, &m);
+
+		if (r <= 0)
+			break;
+		p->heard_at = mono_now();
+		accept(p, &m, now_ms);
+	}
+	flush(p);
+}
+
+/* Paused or waiting: rebalances are still served.  A record that comes all the same was fetched before. */
+static void serve_group(struct poller *p)
+{
+	struct message m;
+
+	if (kafka_consumer_poll(p->consumer, 0, &m) > 0) {
+		accept(p, &m, wall_ms());
+		flush(p);
+	}
+}
+
+static void round_of(struct poller *p)
+{
+	struct mono now = mono_now();
+
+	poller_take_back(p);
+	if (may_take(p, now)) {
+		take_records(p);
+	} else {
+		if (p->all_paused)
+			serve_group(p);
+		mailbox_wait(&p->s->poller_box, mono_add_ms(now, p->all_paused ? POLL_MS : 5));
+	}
+	now = mono_now();
+	if (mono_diff_us(now, p->stored_at) >= STORE_US) {
+		p->stored_at = now;
+		poller_store(p);
+	}
+	if (mono_diff_us(now, p->published_at) >= PUBLISH_US) {
+		p->published_at = now;
+		poller_publish(p);
+	}
+}
+
+/* ---- Start and stop */
+
+static void wait_unblocked(struct poller *p)
+{
+	while (!atomic_load(&p->stop) && atomic_load(&p->s->blocked)) {
+		poller_set_state(p, SUB_STARTING, "%s", "");
+		poller_publish(p);
+		mailbox_wait(&p->s->poller_box, mono_add_ms(mono_now(), 200));
+	}
+}
+
+static int join(struct poller *p)
+{
+	struct kafka_consumer_callbacks cb;
+	char why[512];
+	int r;
+
+	poller_callbacks(p, &cb);
+	r = kafka_consumer_new(p->s->config, p->s->conf, &cb, &p->consumer, why, sizeof(why));
+	if (r == 0)
+		r = kafka_consumer_subscribe(p->consumer, why, sizeof(why));
+	if (r < 0)
+		poller_set_state(p, SUB_BLOCKED, "%s", why);
+	return r;
+}
+
+static void leave(struct poller *p)
+{
+	if (p->consumer == NULL)
+		return;
+	poller_set_state(p, SUB_DRAINING, "%s", "stopping");
+	poller_publish(p);
+	/* Revokes all: the drain is in the callback.  Nothing of it is destroyed while a record is still lent. */
+	set_paused(p, true);
+	kafka_consumer_leave(p->consumer);
+	while (p->outstanding > 0) {
+		poller_take_back(p);
+		if (p->outstanding > 0)
+			mailbox_wait(&p->s->poller_box, mono_add_ms(mono_now(), 50));
+	}
+	kafka_consumer_close(p->consumer);
+	p->consumer = NULL;
+}
+
+static void *serve(void *arg)
+{
+	struct poller *p = arg;
+
+	wait_unblocked(p);
+	if (!atomic_load(&p->stop) && join(p) == 0)
+		while (!atomic_load(&p->stop))
+			round_of(p);
+	while (!atomic_load(&p->stop))
+		mailbox_wait(&p->s->poller_box, mono_add_ms(mono_now(), 200));
+	leave(p);
+	poller_set_state(p, SUB_STOPPED, "%s", "");
+	atomic_store(&p->ended, true);
+	mailbox_wake(&p->s->flow_box);
+	return NULL;
+}
+
+int poller_start(struct subscription *s, const uint8_t hash_key[16], struct poller **ret_poller)
+{
+	struct poller *p = calloc(1, sizeof(*p));
+	uint8_t lane_key[16];
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->s = s;
+	p->full_since = MONO_NEVER;
+	random_bytes(lane_key, sizeof(lane_key));
+	p->decoder = decoder_new(s->config, s->conf, hash_key, lane_key);
+	if (p->decoder == NULL || pthread_create(&p->thread, NULL, serve, p) != 0) {
+		decoder_free(p->decoder);
+		free(p);
+		return -EAGAIN;
+	}
+	*ret_poller = p;
+	return 0;
+}
+
+void poller_stop(struct poller *p)
+{
+	atomic_store(&p->stop, true);
+	mailbox_wake(&p->s->poller_box);
+}
+
+bool poller_wait(struct poller *p, struct mono until)
+{
+	while (!atomic_load(&p->ended)) {
+		if (!mono_before(mono_now(), until))
+			return false;
+		mailbox_wait(&p->s->flow_box, mono_add_ms(mono_now(), 5));
+	}
+	return true;
+}
+
+void poller_free(struct poller *p)
+{
+	struct event *ev;
+
+	if (p == NULL)
+		return;
+	pthread_join(p->thread, NULL);
+	while ((ev = p->pool) != NULL) {
+		p->pool = (struct event *)ev->mail.next;
+		free(ev);
+	}
+	for (size_t i = 0; i < p->n_parts; i++) {
+		offsets_free(p->parts[i]->window);
+		free(p->parts[i]);
+	}
+	free(p->parts);
+	decoder_free(p->decoder);
+	free(p);
+}

@@ -1,0 +1,73 @@
+/* poller_private.h - what the files of the poller share; nobody else includes it.
+ *
+ * poller.c        the thread: polling, taking events back, budget
+ * poller_group.c  the group's rebalances, start positions, what is stored
+ * poller_show.c   states, status, metrics
+ *
+ * Owns:    -
+ * Threads: the poller.
+ * Uses:    engine/poller.
+ */
+#ifndef ENGINE_POLLER_PRIVATE_H
+#define ENGINE_POLLER_PRIVATE_H
+
+#include "adapters/kafka.h"
+#include "core/offsets.h"
+#include "engine/decode.h"
+#include "engine/poller.h"
+
+struct partition {
+	const char *topic;		/* the consumer's */
+	int32_t partition;
+	uint32_t index, epoch;		/* the epoch of the assignment at hand */
+	bool assigned, blocked, paused;	/* paused by us */
+	struct offsets *window;
+	size_t outstanding;		/* events of this epoch that have not come back */
+	int64_t next;			/* least offset that may come; -1: any */
+	int64_t position, stored;	/* safe to commit; stored for commit; -1: none */
+	int64_t eof;			/* the partition's end as last seen; -1: unknown */
+	int64_t end;			/* by statistics or EOF */
+	char reason[256];
+	struct series *lag, *committed;
+};
+
+struct poller {
+	struct subscription *s;
+	struct kafka_consumer *consumer;
+	struct decoder *decoder;
+	pthread_t thread;
+	_Atomic bool stop, ended;
+	uint8_t hash_key[16];
+
+	struct partition **parts;	/* made when first assigned, kept: events point to them */
+	size_t n_parts;
+	struct partition *last_part;	/* of the record before: they come in runs */
+
+	struct event *pool;		/* free events, linked by mail.next */
+	size_t outstanding;		/* events lent out, of all epochs */
+	struct mail *newest, *oldest;	/* events to be sent to the flow, newest first */
+
+	bool fetching;			/* the group was joined, partitions are not paused for back-pressure */
+	bool all_paused;
+	struct mono full_since, paused_at, stored_at, published_at, heard_at;
+	enum sub_state state;
+	char reason[512];
+	struct series *consumed;	/* of the topic last seen */
+	const char *consumed_topic;
+};
+
+/* poller.c */
+void poller_take_back(struct poller *p);
+
+/* poller_group.c: the consumer's callbacks, and storing */
+void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *ret_callbacks);
+struct partition *poller_partition(struct poller *p, const char *topic, int32_t partition);
+void poller_store(struct poller *p);
+
+/* poller_show.c */
+void poller_set_state(struct poller *p, enum sub_state state, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void poller_publish(struct poller *p);
+void poller_statistics(void *arg, const char *json, size_t len);
+
+#endif

@@ -1,0 +1,94 @@
+/* What the poller tells: states, status, metrics. */
+#include "engine/poller_private.h"
+
+#include "adapters/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void poller_set_state(struct poller *p, enum sub_state state, const char *format, ...)
+{
+	struct sub_status *st = &p->s->status;
+	bool changed = state != p->state;
+	va_list ap;
+
+	p->state = state;
+	va_start(ap, format);
+	vsnprintf(p->reason, sizeof(p->reason), format, ap);
+	va_end(ap);
+	pthread_mutex_lock(&st->lock);
+	st->poller_state = state;
+	memcpy(st->poller_reason, p->reason, sizeof(p->reason));
+	pthread_mutex_unlock(&st->lock);
+	if (changed && (state == SUB_BLOCKED || state == SUB_WAITING_BROKER))
+		log_at(LOG_ERROR, "subscription cannot consume", LOG_TEXT("subscription", p->s->conf->name),
+		    LOG_TEXT("state", sub_state_name(state)), LOG_TEXT("why", p->reason));
+	else if (changed)
+		log_at(LOG_INFO, "subscription", LOG_TEXT("subscription", p->s->conf->name),
+		    LOG_TEXT("state", sub_state_name(state)));
+}
+
+static void publish_partition(struct poller *p, struct partition *part, struct partition_status *out)
+{
+	snprintf(out->topic, sizeof(out->topic), "%s", part->topic);
+	out->partition = part->partition;
+	out->position = part->next;
+	out->committed = part->stored;
+	out->end = part->end;
+	out->state = part->blocked              ? "blocked"
+		     : part->paused             ? "paused"
+		     : p->state == SUB_DRAINING ? "draining"
+						: "running";
+	if (part->end >= 0 && part->stored >= 0)
+		series_set(part->lag, (double)(part->end > part->stored ? part->end - part->stored : 0));
+}
+
+void poller_publish(struct poller *p)
+{
+	struct sub_status *st = &p->s->status;
+	struct partition_status *list = calloc(p->n_parts + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (list == NULL)
+		return;
+	for (size_t i = 0; i < p->n_parts; i++)
+		if (p->parts[i]->assigned)
+			publish_partition(p, p->parts[i], &list[n++]);
+	pthread_mutex_lock(&st->lock);
+	free(st->partitions);
+	st->partitions = list;
+	st->n_partitions = n;
+	pthread_mutex_unlock(&st->lock);
+}
+
+/* The partitions' ends, and whether a broker is up, from librdkafka's statistics. */
+void poller_statistics(void *arg, const char *json, size_t len)
+{
+	struct poller *p = arg;
+	struct json_doc *doc;
+	char why[128], pointer[400];
+	struct buf value = { NULL, 0, 0 };
+
+	if (json_parse((struct bytes){ json, len }, &doc, why, sizeof(why)) < 0)
+		return;
+	for (size_t i = 0; i < p->n_parts; i++) {
+		struct partition *part = p->parts[i];
+
+		snprintf(pointer, sizeof(pointer), "/topics/%s/partitions/%d/hi_offset", part->topic,
+		    part->partition);
+		buf_clear(&value);
+		if (part->assigned && json_pointer(doc, pointer, &value, NULL) == 1) {
+			long long end = strtoll(value.data, NULL, 10);
+
+			if (end > part->end)
+				part->end = end;
+		}
+	}
+	buf_clear(&value);
+	if (p->state == SUB_WAITING_BROKER && json_pointer(doc, "/cgrp/state", &value, NULL) == 1 &&
+	    strcmp(value.data, "up") == 0 && p->n_parts > 0)
+		poller_set_state(p, SUB_RUNNING, "%s", "");
+	buf_free(&value);
+	json_free(doc);
+}

@@ -1,0 +1,145 @@
+#include "engine/status.h"
+
+#include "generated/version.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
+{
+	struct sub_status *st = &s->status;
+	enum sub_state state;
+	const char *reason = "";
+
+	pthread_mutex_lock(&st->lock);
+	state = st->poller_state;
+	if (st->blocked_reason[0] != '\0') {
+		state = SUB_BLOCKED;
+		reason = st->blocked_reason;
+	} else if (state == SUB_STOPPED || state == SUB_DRAINING || state == SUB_BLOCKED) {
+		reason = st->poller_reason;
+	} else if (strcmp(st->ledger_state, "ok") != 0) {
+		state = SUB_WAITING_LEDGER;
+		reason = st->ledger_reason;
+	} else {
+		reason = st->poller_reason;
+	}
+	snprintf(ret_reason, size, "%s", reason);
+	pthread_mutex_unlock(&st->lock);
+	return state;
+}
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+	buf_printf(out, "\"%s\":", name);
+	buf_json_string(out, bytes_of_text(text));
+}
+
+static void put_partitions(struct buf *out, const struct sub_status *st)
+{
+	buf_text(out, "\"partitions\":[");
+	for (size_t i = 0; i < st->n_partitions; i++) {
+		const struct partition_status *p = &st->partitions[i];
+		long long lag = p->end >= 0 && p->committed >= 0 ? (long long)(p->end - p->committed) : -1;
+
+		buf_printf(out, "%s{", i == 0 ? "" : ",");
+		put_text(out, "topic", p->topic);
+		buf_printf(out, ",\"partition\":%d,\"position\":%lld,\"committed\":%lld,", p->partition,
+		    (long long)p->position, (long long)p->committed);
+		if (lag < 0)
+			buf_printf(out, "\"lag\":%s,", p->end >= 0 && p->committed >= 0 ? "0" : "null");
+		else
+			buf_printf(out, "\"lag\":%lld,", lag);
+		put_text(out, "state", p->state);
+		buf_char(out, '}');
+	}
+	buf_char(out, ']');
+}
+
+static void put_subscription(struct buf *out, struct subscription *s)
+{
+	struct sub_status *st = &s->status;
+	char reason[512];
+	enum sub_state state = status_of(s, reason, sizeof(reason));
+
+	buf_char(out, '{');
+	put_text(out, "name", s->conf->name);
+	buf_char(out, ',');
+	put_text(out, "state", sub_state_name(state));
+	buf_char(out, ',');
+	put_text(out, "reason", reason);
+	pthread_mutex_lock(&st->lock);
+	buf_text(out, ",\"ledger\":{");
+	put_text(out, "state", st->ledger_state);
+	buf_char(out, ',');
+	put_text(out, "identity", st->identity);
+	buf_printf(out, ",\"generation\":%u,\"entries\":%llu,\"records\":%llu,\"bytes\":%llu}",
+	    st->generation, (unsigned long long)st->entries, (unsigned long long)st->records,
+	    (unsigned long long)st->bytes);
+	buf_printf(out, ",\"in_flight\":%lld,\"in_flight_bytes\":%lld,\"waiting\":%lld",
+	    (long long)atomic_load(&s->in_flight), (long long)atomic_load(&s->in_flight_bytes),
+	    (long long)atomic_load(&s->retry_waiting));
+	buf_printf(out, ",\"oldest_seconds\":%.3f,",
+	    st->oldest_us == 0 ? 0.0 : (double)(mono_now().us - st->oldest_us) / 1e6);
+	put_partitions(out, st);
+	pthread_mutex_unlock(&st->lock);
+	buf_char(out, '}');
+}
+
+static void put_handler(struct buf *out, struct status_handler *h)
+{
+	buf_char(out, '{');
+	put_text(out, "name", h->conf->name);
+	buf_char(out, ',');
+	put_text(out, "plugin", h->plugin_name);
+	buf_char(out, ',');
+	put_text(out, "version", h->version);
+	buf_printf(out, ",\"busy\":%d,\"workers\":%u,\"stuck\":%d,", atomic_load(&h->busy), h->conf->workers,
+	    atomic_load(&h->stuck));
+	put_text(out, "reason", h->reason);
+	buf_char(out, '}');
+}
+
+void status_json(const struct status_source *src, struct buf *out)
+{
+	struct buf why = { NULL, 0, 0 };
+
+	buf_char(out, '{');
+	put_text(out, "node", src->config->node);
+	buf_char(out, ',');
+	put_text(out, "version", SEMEL_VERSION);
+	buf_char(out, ',');
+	put_text(out, "state", status_ready(src, &why) ? "running" : "not-ready");
+	buf_text(out, ",\"subscriptions\":[");
+	for (size_t i = 0; i < src->n_subs; i++) {
+		if (i > 0)
+			buf_char(out, ',');
+		put_subscription(out, src->subs[i]);
+	}
+	buf_text(out, "],\"handlers\":[");
+	for (size_t i = 0; i < src->n_handlers; i++) {
+		if (i > 0)
+			buf_char(out, ',');
+		put_handler(out, &src->handlers[i]);
+	}
+	buf_printf(out, "],\"engine\":{\"pid\":%d,\"restarts\":0,\"last_exit\":null,\"started\":%lld}}\n",
+	    (int)getpid(), (long long)src->started_ms);
+	buf_free(&why);
+}
+
+bool status_ready(const struct status_source *src, struct buf *out)
+{
+	bool ready = true;
+
+	for (size_t i = 0; i < src->n_subs; i++) {
+		char reason[512];
+		enum sub_state state = status_of(src->subs[i], reason, sizeof(reason));
+
+		if (state == SUB_RUNNING || state == SUB_PAUSED)
+			continue;
+		buf_printf(out, "%s: %s%s%s\n", src->config->subscriptions[i].name, sub_state_name(state),
+		    reason[0] == '\0' ? "" : ": ", reason);
+		ready = false;
+	}
+	return ready;
+}

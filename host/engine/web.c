@@ -1,0 +1,216 @@
+#include "engine/web.h"
+
+#include "adapters/http_server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SOCKET_MODE 0660
+#define SOCKET_GROUP "semel"
+
+struct web {
+	const struct status_source *source;
+	struct http_server *tcp, *admin;
+};
+
+static const char page[] =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+    "<title>Semel</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:1rem auto;"
+    "max-width:60rem;padding:0 1rem}pre{white-space:pre-wrap}</style><h1>Semel</h1><p><a href=\"/status\">status</a> "
+    "<a href=\"/metrics\">metrics</a> <a href=\"/readyz\">readyz</a></p><pre id=\"s\">loading</pre><script>"
+    "const f=async()=>{try{const r=await fetch('/status');document.getElementById('s').textContent="
+    "JSON.stringify(await r.json(),null,2)}catch(e){document.getElementById('s').textContent='no answer: '+e}};"
+    "f();setInterval(f,2000)</script></html>\n";
+
+static void put_process(struct buf *out)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/stat", "re");
+	unsigned long utime = 0, stime = 0;
+	long rss = 0;
+
+	if (f == NULL)
+		return;
+	if (fgets(line, sizeof(line), f) != NULL) {
+		const char *p = strrchr(line, ')');
+
+		if (p != NULL)
+			(void)sscanf(p + 2,
+			    "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
+			    &utime, &stime, &rss);
+	}
+	fclose(f);
+	buf_printf(out,
+	    "# HELP process_cpu_seconds_total User and system CPU time.\n# TYPE process_cpu_seconds_total counter\n"
+	    "process_cpu_seconds_total %.2f\n",
+	    (double)(utime + stime) / (double)sysconf(_SC_CLK_TCK));
+	buf_printf(out,
+	    "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
+	    "process_resident_memory_bytes %lld\n",
+	    (long long)rss * sysconf(_SC_PAGESIZE));
+}
+
+static void get_metrics(struct web *w, struct http_answer *a)
+{
+	struct series *suppressed = metrics_series(w->source->metrics, METRIC_LOG_SUPPRESSED);
+	double seen = series_value(suppressed), now = (double)log_suppressed();
+
+	if (now > seen)
+		series_add(suppressed, (uint64_t)(now - seen));
+	a->type = "text/plain; version=0.0.4; charset=utf-8";
+	a->status = 200;
+	metrics_render(w->source->metrics, &a->body);
+	put_process(&a->body);
+}
+
+/* The routes that both listeners have; false: none of them. */
+static bool get_common(struct web *w, const char *path, struct http_answer *a)
+{
+	a->status = 200;
+	if (strcmp(path, "/healthz") == 0) {
+		buf_text(&a->body, "ok\n");
+	} else if (strcmp(path, "/readyz") == 0) {
+		if (status_ready(w->source, &a->body))
+			buf_text(&a->body, "ready\n");
+		else
+			a->status = 503;
+	} else if (strcmp(path, "/status") == 0) {
+		a->type = "application/json";
+		status_json(w->source, &a->body);
+	} else if (strcmp(path, "/metrics") == 0) {
+		get_metrics(w, a);
+	} else if (strcmp(path, "/") == 0) {
+		a->type = "text/html; charset=utf-8";
+		buf_text(&a->body, page);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool is_get(const struct http_request *r)
+{
+	return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+}
+
+static void serve_tcp(void *arg, const struct http_request *r, struct http_answer *a)
+{
+	if (!is_get(r)) {
+		a->status = 405;
+		buf_text(&a->body, "only GET and HEAD\n");
+	} else if (!get_common(arg, r->path, a)) {
+		a->status = 404;
+		buf_text(&a->body, "not found\n");
+	}
+}
+
+/* ---- The admin socket */
+
+static void refuse(struct http_answer *a, unsigned status, const char *error, const char *remedy)
+{
+	a->status = status;
+	a->type = "application/json";
+	buf_text(&a->body, "{\"error\":");
+	buf_json_string(&a->body, bytes_of_text(error));
+	buf_text(&a->body, ",\"remedy\":");
+	buf_json_string(&a->body, bytes_of_text(remedy));
+	buf_text(&a->body, "}\n");
+}
+
+static void get_event(struct web *w, const char *sub, const struct http_request *r, struct http_answer *a)
+{
+	const char *id = r->query(r, "id");
+	struct buf bytes = { NULL, 0, 0 };
+	int found;
+
+	if (id == NULL || buf_unbase64(&bytes, bytes_of_text(id)) < 0 || bytes.len == 0) {
+		refuse(a, 400, "id is missing or not base64url", "GET /v1/events/SUBSCRIPTION?id=BASE64URL");
+		buf_free(&bytes);
+		return;
+	}
+	found = w->source->find_event(w->source->arg, sub, (struct bytes){ bytes.data, bytes.len }, &a->body);
+	buf_free(&bytes);
+	if (found == 1) {
+		a->status = 200;
+		a->type = "application/json";
+		buf_char(&a->body, '\n');
+	} else if (found == 0) {
+		refuse(a, 404, "the ledger does not know this id",
+		    "check the id: semel route shows how ids are made");
+	} else if (found == -ENOENT) {
+		refuse(a, 404, "there is no such subscription", "semel status lists them");
+	} else {
+		refuse(a, 503, "the ledger was not opened yet", "see semel status");
+	}
+}
+
+static void post_log(const struct http_request *r, struct http_answer *a)
+{
+	const char *text = r->query(r, "level");
+	enum log_level level;
+
+	if (text == NULL || log_level_parse(text, &level) < 0) {
+		refuse(a, 400, "level is none of debug, info, warning, error", "POST /v1/log?level=LEVEL");
+		return;
+	}
+	log_set_level(level);
+	log_at(LOG_WARNING, "log level changed", LOG_TEXT("to", text));
+	a->status = 200;
+	a->type = "application/json";
+	buf_text(&a->body, "{}\n");
+}
+
+static void serve_admin(void *arg, const struct http_request *r, struct http_answer *a)
+{
+	static const char events[] = "/v1/events/";
+
+	if (is_get(r) && get_common(arg, r->path, a))
+		return;
+	if (is_get(r) && strncmp(r->path, events, sizeof(events) - 1) == 0)
+		get_event(arg, r->path + sizeof(events) - 1, r, a);
+	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/log") == 0)
+		post_log(r, a);
+	else if (is_get(r) || strcmp(r->method, "POST") == 0)
+		refuse(a, 404, "not found", "see docs/operations.md");
+	else
+		refuse(a, 405, "only GET, HEAD and POST", "see docs/operations.md");
+}
+
+/* ---- Start and stop */
+
+int web_start(const struct status_source *source, struct web **ret_web, char *why, size_t size)
+{
+	struct web *w = calloc(1, sizeof(*w));
+	const struct config *c = source->config;
+	int r = 0;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->source = source;
+	if (c->http.host != NULL)
+		r = http_server_start(
+		    c->http.host, c->http.port, NULL, 0, NULL, serve_tcp, w, &w->tcp, why, size);
+	if (r == 0)
+		r = http_server_start(NULL, 0, c->admin_socket, SOCKET_MODE, SOCKET_GROUP, serve_admin, w,
+		    &w->admin, why, size);
+	if (r < 0) {
+		web_stop(w);
+		return r;
+	}
+	if (w->tcp != NULL)
+		log_at(LOG_INFO, "http", LOG_TEXT("listen", c->http.host),
+		    LOG_INT("port", http_server_port(w->tcp)));
+	*ret_web = w;
+	return 0;
+}
+
+void web_stop(struct web *w)
+{
+	if (w == NULL)
+		return;
+	http_server_stop(w->tcp);
+	http_server_stop(w->admin);
+	free(w);
+}
