@@ -1,0 +1,161 @@
+/* debug - a handler that misbehaves on command: for tests, and for trying out a configuration.
+ *
+ * The setting `do`, or the event's header `debug` where there is one, is a
+ * list of words separated by commas, done in order:
+ *
+ *   ok retry reject skip cancelled   end with this outcome
+ *   retry:MS                         end with RETRY after MS milliseconds
+ *   fail:N                           RETRY while attempt <= N, then go on with the next word
+ *   outcome:N                        end with the number N
+ *   sleep:MS                         sleep, deaf to cancellation
+ *   wait:MS                          sleep, but end with CANCELLED when told to give up
+ *   segv abort exit                  end the process
+ *   log                              one log line
+ *
+ * Without one of the first group at its end the outcome is OK.  With `path`
+ * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file.
+ */
+#include <semel/handler.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct semel_setting settings[] = {
+	{ "do", SEMEL_TEXT, "ok", "What to do with an event that does not say it itself." },
+	{ "path", SEMEL_TEXT, "", "File to note runs in." },
+	{ NULL, SEMEL_TEXT, NULL, NULL },
+};
+
+struct debug {
+	char *words;
+	int fd; /* -1: none */
+};
+
+static int debug_open(const struct semel_host *host, const struct semel_settings *s, void **ret_self)
+{
+	struct debug *d = calloc(1, sizeof(*d));
+	const char *path = host->text(s, "path");
+
+	if (d == NULL)
+		return -ENOMEM;
+	d->fd = -1;
+	d->words = strdup(host->text(s, "do"));
+	if (path[0] != '\0')
+		d->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (d->words == NULL || (path[0] != '\0' && d->fd < 0)) {
+		int r = -errno;
+
+		free(d->words);
+		free(d);
+		return r;
+	}
+	*ret_self = d;
+	return 0;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&ts, &ts) < 0)
+		;
+}
+
+static bool wait_ms(const struct semel_event *e, long ms)
+{
+	for (; ms > 0; ms -= 10) {
+		if (e->host->cancelled(e))
+			return false;
+		sleep_ms(10);
+	}
+	return true;
+}
+
+static void die(const char *how)
+{
+	if (strcmp(how, "segv") == 0)
+		raise(SIGSEGV);
+	if (strcmp(how, "exit") == 0)
+		exit(3);
+	abort();
+}
+
+/* What one word says; -1: go on with the next. */
+static int obey(const struct semel_event *e, const char *word)
+{
+	static const struct {
+		const char *name;
+		int outcome;
+	} ends[] = { { "ok", SEMEL_OK }, { "retry", SEMEL_RETRY }, { "reject", SEMEL_REJECT },
+		{ "skip", SEMEL_SKIP }, { "cancelled", SEMEL_CANCELLED } };
+	const char *colon = strchr(word, ':');
+	long n = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+
+	for (size_t i = 0; colon == NULL && i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (strcmp(word, ends[i].name) == 0)
+			return ends[i].outcome == SEMEL_OK
+				   ? SEMEL_OK
+				   : semel_end(e, ends[i].outcome, -1, "debug: %s", word);
+	if (strcmp(word, "segv") == 0 || strcmp(word, "abort") == 0 || strcmp(word, "exit") == 0)
+		die(word);
+	if (strcmp(word, "log") == 0)
+		e->host->log(e->host, e, SEMEL_INFO, "debug", NULL, 0);
+	if (strncmp(word, "retry:", 6) == 0)
+		return semel_end(e, SEMEL_RETRY, n, "debug: %s", word);
+	if (strncmp(word, "fail:", 5) == 0 && (long)e->attempt <= n)
+		return semel_end(e, SEMEL_RETRY, -1, "debug: %s, attempt %u", word, e->attempt);
+	if (strncmp(word, "outcome:", 8) == 0)
+		return (int)n;
+	if (strncmp(word, "sleep:", 6) == 0)
+		sleep_ms(n);
+	if (strncmp(word, "wait:", 5) == 0 && !wait_ms(e, n))
+		return SEMEL_CANCELLED;
+	return -1;
+}
+
+static int note(const struct debug *d, const struct semel_event *e)
+{
+	char line[1200];
+	int n = snprintf(line, sizeof(line), "%.*s %u %d\n", (int)e->id.len, (const char *)e->id.data,
+	    e->attempt, e->redelivered);
+
+	return d->fd < 0 || write(d->fd, line, (size_t)n) == n ? SEMEL_OK : SEMEL_RETRY;
+}
+
+static int debug_handle(void *self, void *worker, const struct semel_event *e)
+{
+	const struct debug *d = self;
+	struct semel_bytes own = e->host->header(e, "debug");
+	char words[512], *save, *word;
+	int outcome = -1;
+
+	(void)worker;
+	if (own.data == NULL || own.len >= sizeof(words))
+		snprintf(words, sizeof(words), "%s", d->words);
+	else
+		snprintf(words, sizeof(words), "%.*s", (int)own.len, (const char *)own.data);
+	for (word = strtok_r(words, ",", &save); word != NULL && outcome < 0;
+	     word = strtok_r(NULL, ",", &save))
+		outcome = obey(e, word);
+	if (outcome < 0)
+		outcome = SEMEL_OK;
+	return outcome == SEMEL_OK ? note(d, e) : outcome;
+}
+
+static void debug_close(void *self)
+{
+	struct debug *d = self;
+
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d->words);
+	free(d);
+}
+
+SEMEL_HANDLER(
+    "debug", "1.0.0", .settings = settings, .open = debug_open, .handle = debug_handle, .close = debug_close);
