@@ -31,6 +31,11 @@ void flow_free(struct flow *f)
 	if (f == NULL)
 		return;
 	assert(f->n == 0);
+	flow_abandon(f);
+}
+
+void flow_abandon(struct flow *f)
+{
 	lanes_free(f->lanes);
 	timers_free(&f->timers);
 	free(f->held);
@@ -190,7 +195,7 @@ static void revoke(struct flow *f, struct event *ev)
 		if (ev->f.timer == 0)
 			break; /* with the producer: its answer comes */
 		if (ev->f.held)
-			flow_write(f, ev, FLOW_SETTLE_RELEASE);
+			flow_give_up_letter(f, ev);
 		else
 			flow_finish(f, ev, false);
 		break;

@@ -58,6 +58,8 @@ struct flow;
 /* `seed`: for jitter.  NULL when out of memory. */
 struct flow *flow_new(const struct config_subscription *conf, const struct flow_out *out, uint64_t seed);
 void flow_free(struct flow *f);			/* NULL is allowed; every event must have gone back */
+/* As flow_free, with events still inside, which the caller has freed: for the death of a simulated host. */
+void flow_abandon(struct flow *f);
 void flow_set_client(struct flow *f, struct client *c);	/* borrowed; before the first event */
 
 /* ---- In */

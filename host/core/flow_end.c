@@ -57,6 +57,17 @@ void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, 
 		flow_lane_look(f, ev->f.lane); /* it no longer waits for another's claim */
 }
 
+/* The partition goes before the letter could be written.  The run counts as failed, so that the next one is
+ * marked, wherever it is. */
+void flow_give_up_letter(struct flow *f, struct event *ev)
+{
+	ev->f.wait_failed = true;
+	ev->f.wait_until_ms = 0;
+	ev->f.delay_ms = 0;
+	ev->f.due = f->now;
+	flow_write(f, ev, FLOW_SETTLE_WAIT);
+}
+
 void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now)
 {
 	assert(ev->f.state == FLOW_LETTER);
@@ -74,7 +85,7 @@ void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now
 	}
 	f->out.note(f->out.arg, FLOW_LETTER_FAILED, ev);
 	if (ev->f.revoked && ev->f.held) {
-		flow_write(f, ev, FLOW_SETTLE_RELEASE);
+		flow_give_up_letter(f, ev);
 		return;
 	}
 	if (ev->f.revoked) {

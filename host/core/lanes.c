@@ -1,6 +1,5 @@
 #include "core/lanes.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -26,21 +25,6 @@ struct lanes *lanes_new(size_t expected)
 		return NULL;
 	}
 	return l;
-}
-
-void lanes_free(struct lanes *l)
-{
-	struct lane *next;
-
-	if (l == NULL)
-		return;
-	assert(l->n == 0);
-	for (struct lane *lane = l->free; lane != NULL; lane = next) {
-		next = lane->next;
-		free(lane);
-	}
-	free(l->buckets);
-	free(l);
 }
 
 /* The lane of a key, made if it is not there.  Lanes are kept for the next key, so that the way of an event
@@ -77,6 +61,23 @@ static void lane_drop(struct lanes *l, struct lane *lane)
 	l->n--;
 }
 
+void lanes_free(struct lanes *l)
+{
+	struct lane *next;
+
+	if (l == NULL)
+		return;
+	for (size_t i = 0; l->n > 0 && i <= l->mask; i++)
+		while (l->buckets[i] != NULL)
+			lane_drop(l, l->buckets[i]);
+	for (struct lane *lane = l->free; lane != NULL; lane = next) {
+		next = lane->next;
+		free(lane);
+	}
+	free(l->buckets);
+	free(l);
+}
+
 int lanes_add(struct lanes *l, struct event *ev)
 {
 	struct lane *lane = lane_of(l, ev->lane_key);
@@ -91,28 +92,6 @@ int lanes_add(struct lanes *l, struct event *ev)
 	else
 		lane->tail->f.lane_next = ev;
 	lane->tail = ev;
-	return 0;
-}
-
-int lanes_add_front(struct lanes *l, struct event *ev, bool behind_head)
-{
-	struct lane *lane = lane_of(l, ev->lane_key);
-	struct event *before;
-
-	if (lane == NULL)
-		return -ENOMEM;
-	before = behind_head ? lane->head : NULL;
-	ev->f.lane = lane;
-	ev->f.lane_prev = before;
-	ev->f.lane_next = before == NULL ? lane->head : before->f.lane_next;
-	if (before == NULL)
-		lane->head = ev;
-	else
-		before->f.lane_next = ev;
-	if (ev->f.lane_next == NULL)
-		lane->tail = ev;
-	else
-		ev->f.lane_next->f.lane_prev = ev;
 	return 0;
 }
 

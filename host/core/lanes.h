@@ -23,12 +23,10 @@ struct lane {
 struct lanes;
 
 struct lanes *lanes_new(size_t expected);	/* NULL when out of memory */
-void lanes_free(struct lanes *l);		/* NULL is allowed; must be empty of events */
+void lanes_free(struct lanes *l);		/* NULL is allowed */
 
 /* Append to the lane of ev->lane_key; 0 or -ENOMEM. */
 int lanes_add(struct lanes *l, struct event *ev);
-/* Put an event that had left back to the front, behind a head that is `busy`. */
-int lanes_add_front(struct lanes *l, struct event *ev, bool behind_head);
 /* Take ev out; its lane is freed when it was the last, and then NULL is returned, else the lane. */
 struct lane *lanes_del(struct lanes *l, struct event *ev);
 size_t lanes_count(const struct lanes *l);
