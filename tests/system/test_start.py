@@ -1,0 +1,116 @@
+"""Starting: policies, plugins, configuration, group membership."""
+import os
+import subprocess
+
+from harness import SEMEL, SEMELD, SystemTest, main, wait
+
+
+class Start(SystemTest):
+    def test_new_group_needs_a_word(self):
+        redis = self.redis()
+        self.make_topics()
+        d = self.daemon("a", redis, sub='start = "error";', start=False, check=False)
+        with open(d.config, encoding="utf-8") as f:
+            text = f.read().replace('start = "earliest";', "")
+        with open(d.config, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.load("produce", "--count", 100)
+        d.start()
+        d.wait_state("blocked")
+        self.assertIn("has no committed offset", d.subscription()["reason"])
+        self.assertEqual(self.lines("a"), [])
+        self.assertIn("has no committed offset", d.get("/readyz")[1])
+
+    def test_latest_skips_what_is_there(self):
+        redis = self.redis()
+        self.make_topics()
+        self.load("produce", "--count", 100)
+        d = self.daemon("a", redis, start=False)
+        with open(d.config, encoding="utf-8") as f:
+            text = f.read().replace('start = "earliest";', 'start = "latest";')
+        with open(d.config, "w", encoding="utf-8") as f:
+            f.write(text)
+        d.start()
+        d.wait_state("running")
+        self.load("produce", "--count", 50, "--prefix", "f")
+        self.wait_handled(50, "a")
+        wait("the end", lambda: d.lag() == 0)
+        self.assertTrue(all(line["id"].startswith("f-") for line in self.lines("a")))
+
+    def test_missing_plugin_blocks_only_its_subscription(self):
+        redis = self.redis()
+        self.make_topics()
+        other = self.topic + "-2"
+        self.make_topics(topic=other)
+        d = self.daemon("a", redis, check=False, more=f'''other = {{ topics = [ "{other}" ]; id = [ "header:event-id" ];
+            start = "earliest"; unrouted = "dead-letter"; }};''', routes='''
+            all = { subscription = "main"; handler = "handler"; }; rest = { subscription = "other"; handler = "gone"; };''',
+            handler='plugin = "file.so"; ')
+        with open(d.config, encoding="utf-8") as f:
+            text = f.read().replace("handlers = {", 'handlers = { gone = { plugin = "gone.so"; };')
+        with open(d.config, "w", encoding="utf-8") as f:
+            f.write(text)
+        d.kill()
+        d.start()
+        self.assertEqual(d.semel("check", "-c", d.config).returncode, 78)
+        d.wait_state("running")
+        self.load("produce", "--count", 100)
+        self.wait_handled(100, "a")
+        self.assertEqual(d.state(1), "blocked")
+        self.assertIn("gone.so", d.subscription(1)["reason"])
+        self.assertIn("other: blocked", d.get("/readyz")[1])
+
+    def test_missing_topic_is_said_and_found_when_made(self):
+        redis = self.redis()
+        d = self.daemon("a", redis, kafka="topic_metadata_refresh_interval_ms = 500;")
+        wait("the reason", lambda: d.state() == "waiting-broker" and "UNKNOWN_TOPIC" in d.subscription()["reason"])
+        self.make_topics()
+        self.load("produce", "--count", 100)
+        self.wait_handled(100, "a", seconds=60)
+
+    def test_pattern_subscribes_to_several_topics(self):
+        redis = self.redis()
+        for end in ("x", "y"):
+            self.make_topics(2, topic=f"{self.topic}.{end}", dead=False)
+        self.load("topic", "--partitions", 1, topic=self.topic + ".dead")
+        d = self.daemon("a", redis, topics=f'[ "^{self.topic}\\\\.[xy]$" ]')
+        d.wait_state("running")
+        for end in ("x", "y"):
+            self.load("produce", "--count", 100, "--prefix", end, topic=f"{self.topic}.{end}")
+        self.wait_handled(200, "a")
+        self.assertEqual({line["topic"] for line in self.lines("a")}, {self.topic + ".x", self.topic + ".y"})
+
+    def test_another_cluster_or_group_is_refused(self):
+        redis = self.redis()
+        self.make_topics()
+        a = self.daemon("a", redis)
+        a.wait_state("running")
+        self.assertEqual(a.stop(), 0)
+        b = self.daemon("b", redis, id_='[ "key" ]')
+        wait("the reason", lambda: b.subscription() and b.subscription()["ledger"]["state"] == "refused")
+        self.assertIn("id or missing_id", b.subscription()["reason"])
+
+    def test_bad_configuration_starts_nothing(self):
+        path = os.path.join(self.folder, "bad.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write('kafka = { bootstrap_servers = "x"; };\nledgr = { };\n')
+        done = subprocess.run([SEMELD, "-c", path], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(f"{path}:2: error: unknown key ledgr; did you mean ledger?", done.stderr)
+
+    def test_transactions_and_gaps_leave_no_lag(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis)
+        d.wait_state("running")
+        for i in range(5):
+            subprocess.run(["kcat", "-P", "-q", "-b", self.brokers, "-t", self.topic, "-X", "transactional.id=" + self.topic,
+                            "-H", f"event-id=t{i}"], input=b"x\n", check=True)
+        self.wait_handled(5, "a")
+        wait("no lag", lambda: d.lag() == 0)
+        committed = d.subscription()["partitions"][0]["committed"]
+        self.assertGreater(committed, 5)
+
+
+if __name__ == "__main__":
+    main()
