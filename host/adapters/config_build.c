@@ -279,7 +279,7 @@ static void build_ledger(struct config_loader *l, const config_setting_t *root)
 	if (file != NULL && config_secret(file, l->lenient, &c->ledger.password, why, sizeof(why)) < 0)
 		config_fault(l, s, "password_file: %s", why);
 	free(file);
-	if (c->ledger.timeout_ms > c->ledger.lease_ms / 2)
+	if (c->ledger.lease_ms > 0 && c->ledger.timeout_ms > c->ledger.lease_ms / 2)
 		config_warn(l, g == NULL ? root : g,
 		    "ledger.timeout is more than half the lease: one slow answer can cost it");
 }

@@ -188,7 +188,8 @@ class SystemTest(unittest.TestCase):
             return f.read().strip()
 
     def tearDown(self):
-        failed = self._outcome.result.failures or self._outcome.result.errors
+        result = self._outcome.result
+        failed = any(test is self for test, _ in result.failures + result.errors)
         for thing in self.things:
             thing.close()
         if failed:
