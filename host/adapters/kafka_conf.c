@@ -30,12 +30,24 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, stru
 	return false;
 }
 
+/* What only consumers know: librdkafka warns at each start if a producer gets it. */
+static bool is_consumer_only(const char *name)
+{
+	static const char *const prefixes[] = { "session.timeout", "heartbeat.", "max.poll.", "fetch.",
+		"queued.", "max.partition.fetch", "isolation.level", "auto.commit.", "check.crcs",
+		"partition.assignment.", "group.", "consume.", "coordinator." };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool set_all(
     rd_kafka_conf_t *conf, const struct config_properties *p, bool consumer, char *why, size_t size)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		/* What only the other kind of client knows makes librdkafka warn at each start. */
-		if (!consumer && strcmp(p->list[i].name, "partition.assignment.strategy") == 0)
+		if (!consumer && is_consumer_only(p->list[i].name))
 			continue;
 		if (!set(conf, p->list[i].name, p->list[i].value, p->list[i].place, why, size))
 			return false;

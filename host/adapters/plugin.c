@@ -113,7 +113,8 @@ static int load(struct plugin *p, int fd, const char *file, char *why, size_t si
 	char path[64];
 	void *so;
 
-	/* By the descriptor that was judged; the name only shows in messages. */
+	/* By the descriptor that was judged.  It stays open for good: dlopen takes a name that it has seen for the
+	 * object it loaded then, so no other plugin may ever get the same number. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (so == NULL) {
@@ -154,7 +155,7 @@ int plugin_load(const struct config_handler *handler, bool lenient, struct metri
 	r = fd < 0 ? fd : inspect(fd, file, &p->facts, why, size);
 	if (r == 0)
 		r = load(p, fd, file, why, size);
-	if (fd >= 0)
+	else if (fd >= 0)
 		close(fd);
 	if (r < 0) {
 		free(p);

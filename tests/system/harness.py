@@ -145,11 +145,13 @@ class Daemon:
         return total
 
     def lag(self):
-        """Records not committed yet; None while it is not known."""
+        """Records of the test's topic that are not committed yet, on this host's partitions; None: not known."""
         sub = self.subscription()
-        if not sub or not sub["partitions"] or any(p["lag"] is None for p in sub["partitions"]):
+        if not sub or not sub["partitions"]:
             return None
-        return sum(p["lag"] for p in sub["partitions"])
+        ends = dict(map(int, line.split()) for line in self.test.load("ends").splitlines())
+        mine = [p for p in sub["partitions"] if p["topic"] == self.test.topic]
+        return sum(ends[p["partition"]] - max(p["committed"], 0) for p in mine)
 
     def kill(self):
         if self.process is not None:

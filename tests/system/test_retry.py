@@ -81,7 +81,8 @@ class Retry(SystemTest):
         self.produce("empty id", headers={"event-id": ""})
         self.produce("long id", headers={"event-id": "x" * 2000})
         self.produce("last counts", headers={"event-id": ["first", "last"]})
-        self.produce("\n", null=True, headers={"event-id": "tombstone"}, key="k")
+        subprocess.run(["kcat", "-P", "-q", "-b", self.brokers, "-t", self.topic, "-Z", "-K:", "-H", "event-id=tombstone"],
+                       input=b"k:\n", check=True)
         self.produce("x", headers={"event-id": "no key"})
         self.produce(b"\xff\x00\xfe", headers={"event-id": "binary"})
         words = []

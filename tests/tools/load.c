@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: semel-load topic|produce|verify [options] [WITNESS...]\n"
+    "usage: semel-load topic|ends|produce|verify [options] [WITNESS...]\n"
     "  topic    make --topic with --partitions\n"
+    "  ends     print the end offset of each partition of --topic\n"
     "  produce  publish --count events\n"
     "  verify   read witness files of the `file` handler (and --dead-topic) and count\n"
     "  --brokers HOST:PORT   --topic NAME   --partitions N (4)   --count N (1000)   --keys N (100)\n"
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
 	l.files = argv + optind + 1;
 	if (strcmp(argv[optind], "topic") == 0)
 		return load_topic(&l);
+	if (strcmp(argv[optind], "ends") == 0)
+		return load_ends(&l);
 	if (strcmp(argv[optind], "produce") == 0)
 		return load_produce(&l);
 	if (strcmp(argv[optind], "verify") == 0)

@@ -27,6 +27,7 @@ struct load {
 };
 
 int load_topic(const struct load *l);
+int load_ends(const struct load *l);
 int load_produce(const struct load *l);
 int load_verify(const struct load *l);
 

@@ -63,6 +63,29 @@ int load_topic(const struct load *l)
 	return err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS ? 0 : 1;
 }
 
+int load_ends(const struct load *l)
+{
+	rd_kafka_t *rk = producer(l);
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, l->topic, NULL);
+	const struct rd_kafka_metadata *md;
+	int n = 0;
+
+	if (rd_kafka_metadata(rk, 0, rkt, &md, 10000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		n = md->topics[0].partition_cnt;
+		rd_kafka_metadata_destroy(md);
+	}
+	for (int i = 0; i < n; i++) {
+		int64_t low, high;
+
+		if (rd_kafka_query_watermark_offsets(rk, l->topic, i, &low, &high, 10000) ==
+		    RD_KAFKA_RESP_ERR_NO_ERROR)
+			printf("%d %lld\n", i, (long long)high);
+	}
+	rd_kafka_topic_destroy(rkt);
+	rd_kafka_destroy(rk);
+	return n > 0 ? 0 : 1;
+}
+
 static void send_one(rd_kafka_t *rk, const struct load *l, long i, bool copy, char *payload)
 {
 	char id[64], key[32];

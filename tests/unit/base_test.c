@@ -169,8 +169,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { base64_and_back, json_and_logfmt_escape, ring_hands_over_each_pointer_once,
-		mailbox_keeps_each_senders_order_and_wakes, backoff_is_bounded_and_grows, NULL };
+	const TTest *const tests[] = { base64_and_back, json_and_logfmt_escape,
+		ring_hands_over_each_pointer_once, mailbox_keeps_each_senders_order_and_wakes,
+		backoff_is_bounded_and_grows, NULL };
 
 	return unit_run("base", tests);
 }

@@ -26,9 +26,9 @@ static char *load(struct config **ret_config)
 	return out.data;
 }
 
-#define GOOD \
+#define GOOD                                                                                                       \
 	"node = \"n\";\nkafka = { bootstrap_servers = \"k:9092\"; };\nledger = { url = \"redis://r:6380/2\"; };\n" \
-	"subscriptions = { s = { topics = [ \"t\" ]; id = [ \"key\" ]; }; };\n" \
+	"subscriptions = { s = { topics = [ \"t\" ]; id = [ \"key\" ]; }; };\n"                                    \
 	"handlers = { h = { plugin = \"h.so\"; }; };\nroutes = { r = { subscription = \"s\"; handler = \"h\"; }; };\n"
 
 START_TEST(a_good_file_is_read_with_defaults)
@@ -66,18 +66,19 @@ END_TEST
 /* The promise: ten different errors, ten lines, the right numbers. */
 START_TEST(ten_errors_are_ten_lines)
 {
-	static const char file[] = "nod = \"x\";\n"				     /* 1 unknown key */
-				   "stop_timeout = \"30\";\n"			     /* 2 no unit */
-				   "kafka = { bootstrap_servers = \"k\";\n"
-				   "  group_id = \"g\"; };\n"			     /* 4 owned */
-				   "ledger = { url = \"http://x\";\n"		     /* 5 scheme */
-				   "  lease = \"10ms\"; };\n"			     /* 6 range */
-				   "log = { level = \"loud\"; };\n"		     /* 7 choice */
-				   "subscriptions = { s = { topics = [ \"t\" ]; unrouted = \"skip\";\n"
-				   "  id = [ \"head:x\" ];\n"			     /* 9 id */
-				   "  max_in_flight = 0; }; };\n"		     /* 10 range */
-				   "handlers = { H = { plugin = \"h.so\"; }; };\n"   /* 11 name */
-				   "routes = { r = { subscription = \"nobody\"; handler = \"H\"; }; };\n"; /* 12 reference */
+	static const char file[] =
+	    "nod = \"x\";\n" /* 1 unknown key */
+	    "stop_timeout = \"30\";\n" /* 2 no unit */
+	    "kafka = { bootstrap_servers = \"k\";\n"
+	    "  group_id = \"g\"; };\n" /* 4 owned */
+	    "ledger = { url = \"http://x\";\n" /* 5 scheme */
+	    "  lease = \"10ms\"; };\n" /* 6 range */
+	    "log = { level = \"loud\"; };\n" /* 7 choice */
+	    "subscriptions = { s = { topics = [ \"t\" ]; unrouted = \"skip\";\n"
+	    "  id = [ \"head:x\" ];\n" /* 9 id */
+	    "  max_in_flight = 0; }; };\n" /* 10 range */
+	    "handlers = { H = { plugin = \"h.so\"; }; };\n" /* 11 name */
+	    "routes = { r = { subscription = \"nobody\"; handler = \"H\"; }; };\n"; /* 12 reference */
 	static const unsigned lines[] = { 1, 2, 4, 5, 6, 7, 9, 10, 11, 12 };
 	struct config *c;
 	char *text, *at;
@@ -152,7 +153,8 @@ START_TEST(variables_come_from_the_environment_and_the_defaults_file)
 	ck_assert_str_eq(c->state_dir, "from file");
 	config_free(c);
 	free(text);
-	unit_write(folder, "semel.conf", "node = \"${UNIT_C}\";\nkafka = { bootstrap_servers = \"k\"; };\nledger = { url = \"unix:/x\"; };\n");
+	unit_write(folder, "semel.conf",
+	    "node = \"${UNIT_C}\";\nkafka = { bootstrap_servers = \"k\"; };\nledger = { url = \"unix:/x\"; };\n");
 	text = load(&c);
 	ck_assert_ptr_nonnull(strstr(text, "semel.conf:1: error: node: the variable UNIT_C is not set"));
 	free(text);
@@ -298,9 +300,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { a_good_file_is_read_with_defaults, ten_errors_are_ten_lines,
-		drop_ins_are_united_and_clashes_show_both_places, variables_come_from_the_environment_and_the_defaults_file,
-		files_that_others_can_write_are_refused, secrets_stand_in_files, integers_that_do_not_fit_are_found,
-		routes_are_ordered_and_hidden_ones_found, a_cut_file_never_crashes, durations_and_sizes, NULL };
+		drop_ins_are_united_and_clashes_show_both_places,
+		variables_come_from_the_environment_and_the_defaults_file,
+		files_that_others_can_write_are_refused, secrets_stand_in_files,
+		integers_that_do_not_fit_are_found, routes_are_ordered_and_hidden_ones_found,
+		a_cut_file_never_crashes, durations_and_sizes, NULL };
 
 	return unit_run("config", tests);
 }

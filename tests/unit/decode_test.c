@@ -38,8 +38,13 @@ static void record(struct event *ev, const struct test_header *h, const char *k,
 {
 	memset(ev, 0, sizeof(*ev));
 	headers = h;
-	ev->msg = (struct message){ .ops = &ops, .topic = "orders", .partition = 3, .offset = 42, .timestamp_ms = 1000,
-		.key = bytes_of_text(k), .payload = payload };
+	ev->msg = (struct message){ .ops = &ops,
+		.topic = "orders",
+		.partition = 3,
+		.offset = 42,
+		.timestamp_ms = 1000,
+		.key = bytes_of_text(k),
+		.payload = payload };
 }
 
 static struct config config;
@@ -183,8 +188,10 @@ END_TEST
 START_TEST(routes_and_ages)
 {
 	static char *values[] = { (char *)(uintptr_t) "A*" };
-	struct config_test test = { .field = { FIELD_HEADER, (char *)(uintptr_t) "type" }, .kind = TEST_GLOB,
-		.values = values, .n = 1 };
+	struct config_test test = { .field = { FIELD_HEADER, (char *)(uintptr_t) "type" },
+		.kind = TEST_GLOB,
+		.values = values,
+		.n = 1 };
 	struct decoder *d = decoder();
 	struct event ev;
 	struct test_header h[] = { { "event-id", "1" }, { "type", "Alpha" }, { NULL, NULL } };
@@ -275,7 +282,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { id_of_a_header, ids_that_are_none, joined_ids_cannot_be_confused,
-		ids_of_json_key_payload, routes_and_ages, lanes_follow_order, random_input_never_crashes, NULL };
+		ids_of_json_key_payload, routes_and_ages, lanes_follow_order, random_input_never_crashes,
+		NULL };
 
 	return unit_run("decode", tests);
 }

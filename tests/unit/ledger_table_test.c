@@ -25,7 +25,9 @@ static void begin(struct writer *w)
 	w->t = table_new();
 	record_first_body(tag, &body);
 	record_write_header(&header, tag, (struct session_id){ { 0 } }, false, w->us, 0, w->us, NULL, 0);
-	ck_assert_int_eq(table_apply(w->t, (struct bytes){ header.data, header.len }, (struct bytes){ body.data, body.len }), 0);
+	ck_assert_int_eq(table_apply(w->t, (struct bytes){ header.data, header.len },
+			     (struct bytes){ body.data, body.len }),
+	    0);
 	buf_free(&header);
 	buf_free(&body);
 }
@@ -47,7 +49,9 @@ static uint32_t put(struct writer *w, struct session_id s, bool live, const stru
 	w->us += 1000000;
 	record_body(&w->b, tag, s, &body);
 	record_write_header(&header, tag, s, live, w->us, slots, w->us, over, over == NULL ? 0 : 1);
-	ck_assert_int_eq(table_apply(w->t, (struct bytes){ header.data, header.len }, (struct bytes){ body.data, body.len }), 0);
+	ck_assert_int_eq(table_apply(w->t, (struct bytes){ header.data, header.len },
+			     (struct bytes){ body.data, body.len }),
+	    0);
 	record_builder_clear(&w->b);
 	buf_free(&header);
 	buf_free(&body);
@@ -230,7 +234,9 @@ START_TEST(records_that_refer_nowhere_are_refused)
 	settle(&w, 7, 0, SETTLE_DONE);
 	record_body(&w.b, tag, A, &body);
 	record_write_header(&header, tag, A, true, 1, 0, 1, NULL, 0);
-	ck_assert_int_eq(table_apply(w.t, (struct bytes){ header.data, header.len }, (struct bytes){ body.data, body.len }), -EBADMSG);
+	ck_assert_int_eq(table_apply(w.t, (struct bytes){ header.data, header.len },
+			     (struct bytes){ body.data, body.len }),
+	    -EBADMSG);
 	ck_assert_uint_eq(table_records(w.t), 1);
 	buf_free(&header);
 	buf_free(&body);
@@ -267,7 +273,8 @@ START_TEST(flipped_bits_never_make_done)
 			header.data[bit / 8] ^= (char)(1 << bit % 8);
 		else
 			body.data[bit / 8 - header.len] ^= (char)(1 << bit % 8);
-		result = table_apply(w.t, (struct bytes){ header.data, header.len }, (struct bytes){ body.data, body.len });
+		result = table_apply(
+		    w.t, (struct bytes){ header.data, header.len }, (struct bytes){ body.data, body.len });
 		ck_assert(result == 0 || result == -EBADMSG);
 		refused += result != 0;
 		if (bit / 8 >= header.len)
@@ -318,9 +325,10 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { the_first_live_claim_holds, only_the_owner_settles, waiting_counts_and_wakes_once,
-		takeover_needs_an_ended_session_and_the_right_one, takeover_of_waiting_or_own_is_not_counted,
-		records_that_refer_nowhere_are_refused, flipped_bits_never_make_done, many_ids_are_all_found, NULL };
+	const TTest *const tests[] = { the_first_live_claim_holds, only_the_owner_settles,
+		waiting_counts_and_wakes_once, takeover_needs_an_ended_session_and_the_right_one,
+		takeover_of_waiting_or_own_is_not_counted, records_that_refer_nowhere_are_refused,
+		flipped_bits_never_make_done, many_ids_are_all_found, NULL };
 
 	return unit_run("ledger table", tests);
 }

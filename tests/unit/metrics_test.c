@@ -17,11 +17,15 @@ START_TEST(text_is_what_prometheus_reads)
 	series_observe(h, 1000);
 	metrics_render(m, &out);
 	ck_assert_ptr_nonnull(strstr(out.data, "# TYPE semel_consumed_total counter\n"));
-	ck_assert_ptr_nonnull(strstr(out.data, "semel_consumed_total{subscription=\"a\\\"b\\\\c\\n\",topic=\"t\"} 7\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(out.data, "semel_consumed_total{subscription=\"a\\\"b\\\\c\\n\",topic=\"t\"} 7\n"));
 	ck_assert_ptr_nonnull(strstr(out.data, "semel_in_flight{subscription=\"s\"} 2.5\n"));
-	ck_assert_ptr_nonnull(strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"0.001\"} 0\n"));
-	ck_assert_ptr_nonnull(strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"0.002\"} 1\n"));
-	ck_assert_ptr_nonnull(strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"+Inf\"} 2\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"0.001\"} 0\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"0.002\"} 1\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"+Inf\"} 2\n"));
 	ck_assert_ptr_nonnull(strstr(out.data, "semel_queue_seconds_count{subscription=\"s\"} 2\n"));
 	ck_assert_ptr_null(strstr(out.data, "semel_takeovers_total"));
 	buf_free(&out);

@@ -23,7 +23,9 @@ START_TEST(agrees_with_a_naive_oracle)
 			if (backoff_random(&rng) % 2 == 0) {
 				int r;
 
-				next += 1 + (backoff_random(&rng) % 20 == 0 ? (int64_t)(backoff_random(&rng) % 1000) : 0);
+				next += 1 + (backoff_random(&rng) % 20 == 0
+						    ? (int64_t)(backoff_random(&rng) % 1000)
+						    : 0);
 				r = offsets_begin(o, next);
 				ck_assert_int_eq(r, n - low == CAP ? -ENOSPC : 0);
 				if (r == 0) {
