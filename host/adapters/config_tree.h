@@ -53,6 +53,14 @@ void config_fill(
 
 /* config_build.c: the named groups. */
 void config_build(struct config_loader *l);
+/* A list with room for one more, zeroed. */
+void *config_grow(void *list, size_t n, size_t size);
+/* A key that this version knows and cannot do: only `value` is allowed; NULL: nothing is. */
+void config_only(struct config_loader *l, const config_setting_t *g, const char *key, const char *value);
+/* config_services.c: groups of the main file. */
+void config_build_kafka(struct config_loader *l, const config_setting_t *root);
+void config_build_ledger(struct config_loader *l, const config_setting_t *root);
+void config_build_http(struct config_loader *l, const config_setting_t *root);
 bool config_parse_test_field(const char *text, struct field *ret_field);
 /* config_routes.c: routes, after subscriptions and handlers. */
 void config_take_route(struct config_loader *l, const config_setting_t *g, const char *name);

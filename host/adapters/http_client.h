@@ -1,5 +1,6 @@
 /* http_client.h - one request to the admin socket.
  *
+ * Owns:    nothing.
  * Threads: any.
  * Uses:    libcurl.
  */

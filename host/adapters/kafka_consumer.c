@@ -6,7 +6,7 @@
  * at the next revoke; after a resume the fetchers are woken by a watermark
  * query, because they sleep up to a second otherwise.
  */
-#include "adapters/kafka.h"
+#include "adapters/kafka_consumer_private.h"
 
 #include "adapters/kafka_conf.h"
 #include "adapters/kafka_message.h"
@@ -16,20 +16,6 @@
 #include <stdlib.h>
 
 #define QUERY_MS 5000
-
-struct topic { /* a name that lives as long as the consumer */
-	struct topic *next;
-	rd_kafka_topic_t *rkt; /* of the messages last seen; compared, not used */
-	char name[];
-};
-
-struct kafka_consumer {
-	rd_kafka_t *rk;
-	const struct config_subscription *sub;
-	struct kafka_consumer_callbacks cb;
-	struct topic *topics;
-	bool closing;
-};
 
 /* ---- Names and lists */
 
@@ -323,55 +309,6 @@ int kafka_consumer_commit(struct kafka_consumer *k, const struct kafka_topic_par
 		return 0;
 	snprintf(why, size, "committing start offsets: %s", rd_kafka_err2str(err));
 	return -EIO;
-}
-
-/* ---- Asking */
-
-int kafka_consumer_partitions(struct kafka_consumer *k, const char *topic, int timeout_ms)
-{
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(k->rk, topic, NULL);
-	const struct rd_kafka_metadata *md;
-	int n = -EIO;
-
-	if (rkt == NULL)
-		return -EINVAL;
-	if (rd_kafka_metadata(k->rk, 0, rkt, &md, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		n = md->topic_cnt == 1 && md->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR
-			? md->topics[0].partition_cnt
-			: -ENOENT;
-		rd_kafka_metadata_destroy(md);
-	}
-	rd_kafka_topic_destroy(rkt);
-	return n;
-}
-
-int kafka_consumer_group_used(
-    struct kafka_consumer *k, const char *const *topics, size_t n, int timeout_ms, char *why, size_t size)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
-	rd_kafka_resp_err_t err;
-	int used = 0;
-
-	for (size_t i = 0; i < n; i++)
-		for (int p = kafka_consumer_partitions(k, topics[i], timeout_ms); p-- > 0;)
-			rd_kafka_topic_partition_list_add(list, topics[i], p);
-	err = rd_kafka_committed(k->rk, list, timeout_ms);
-	for (int i = 0; i < list->cnt; i++)
-		used |= list->elems[i].offset >= 0;
-	rd_kafka_topic_partition_list_destroy(list);
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return used;
-	snprintf(why, size, "reading committed offsets: %s", rd_kafka_err2str(err));
-	return -EIO;
-}
-
-int kafka_consumer_watermarks(struct kafka_consumer *k, const char *topic, int32_t partition, int timeout_ms,
-    int64_t *ret_low, int64_t *ret_high)
-{
-	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
-	    k->rk, topic, partition, ret_low, ret_high, timeout_ms);
-
-	return err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : -EIO;
 }
 
 /* ---- Pause */

@@ -1,32 +1,11 @@
 /* The ledger's calls on Redis: keys, scripts, and replies that are checked before they are believed. */
-#include "adapters/redis_store.h"
+#include "adapters/redis_store_private.h"
 
-#include "adapters/ledger_scripts.h"
-#include "adapters/redis_conn.h"
 #include "adapters/redis_errors.h"
-#include "adapters/redis_meta.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A session whose lease ended so long ago is forgotten. */
-#define KEEP_SESSION_US "86400000000"
-#define KEY_MAX 512
-#define NUMBER_MAX 24
-
-struct redis_store {
-	struct store store;
-	struct redis_conn *conn;
-	char meta_key[KEY_MAX], sessions_key[KEY_MAX], names_key[KEY_MAX], list_key[KEY_MAX];
-	char sha[SCRIPT_N][41]; /* empty: not loaded over this connection yet */
-	uint64_t sha_connection;
-	struct redis_server server; /* as the connection's greeting found it */
-	struct buf over;
-	struct store_record *records;
-	size_t cap_records;
-	struct store_lease *leases;
-};
 
 /* ---- Failures */
 
@@ -53,7 +32,7 @@ static int error_reply(struct redis_store *s, const char *what, struct bytes tex
 }
 
 /* A reply of another shape: not to be believed, and nor is what may follow on this connection. */
-static int bad_reply(struct redis_store *s, const char *what)
+int redis_store_bad_reply(struct redis_store *s, const char *what)
 {
 	redis_conn_fail(s->conn, "%s: the reply is not of its form", what);
 	s->store.trouble = STORE_REFUSED;
@@ -86,14 +65,14 @@ static int load_script(struct redis_store *s, enum ledger_script script)
 	if (r < 0)
 		return r;
 	if (redis_value_text(v).len != 40)
-		return bad_reply(s, "SCRIPT LOAD");
+		return redis_store_bad_reply(s, "SCRIPT LOAD");
 	memcpy(s->sha[script], redis_value_text(v).data, 40);
 	return 0;
 }
 
 /* EVALSHA; argv[0..2] are filled in here.  A script that is not there had no effect: it is loaded and run again. */
-static int run(struct redis_store *s, enum ledger_script script, unsigned keys, int argc, struct bytes *argv,
-    const struct redis_value **ret_value)
+int redis_store_run(struct redis_store *s, enum ledger_script script, unsigned keys, int argc,
+    struct bytes *argv, const struct redis_value **ret_value)
 {
 	char n[NUMBER_MAX];
 
@@ -155,14 +134,14 @@ static int take_records(struct redis_store *s, const char *what, const struct re
 	size_t n = redis_value_count(v);
 
 	if (redis_value_kind(v) != REDIS_ARRAY || n % 2 != (own ? 1 : 0))
-		return bad_reply(s, what);
+		return redis_store_bad_reply(s, what);
 	if (room_for(s, n / 2 + 1) == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		struct bytes text = redis_value_text(redis_value_at(v, i));
 
 		if (text.data == NULL)
-			return bad_reply(s, what);
+			return redis_store_bad_reply(s, what);
 		if (i % 2 == 0)
 			s->records[i / 2] = (struct store_record){ text, { NULL, 0 } };
 		else
@@ -185,7 +164,7 @@ static int append(struct store *store, const struct store_append *a, struct stor
 	redis_hex(a->session.b, sizeof(a->session.b), session);
 	snprintf(position, sizeof(position), "%llu", (unsigned long long)a->position);
 	snprintf(delta, sizeof(delta), "%u", a->max_delta);
-	r = run(s, a->oom_ok ? SCRIPT_APPEND_OOM : SCRIPT_APPEND, 3, 15,
+	r = redis_store_run(s, a->oom_ok ? SCRIPT_APPEND_OOM : SCRIPT_APPEND, 3, 15,
 	    (struct bytes[]){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, bytes_of_text(s->meta_key),
 		bytes_of_text(s->sessions_key), bytes_of_text(s->list_key), bytes_of_text(version),
 		bytes_of_text(session), bytes_of_text(position), { a->last_tag.b, sizeof(a->last_tag.b) },
@@ -198,7 +177,7 @@ static int append(struct store *store, const struct store_append *a, struct stor
 		return take_records(s, "append", v, true, ret_reply);
 	status = redis_value_text(v);
 	if (status.len != 1 || strchr("SLR", *(const char *)status.data) == NULL)
-		return bad_reply(s, "append");
+		return redis_store_bad_reply(s, "append");
 	*ret_reply = (struct store_reply){ .result = *(const char *)status.data == 'S'   ? STORE_STALE
 						     : *(const char *)status.data == 'L' ? STORE_DIVERGED
 											 : STORE_BEHIND };
@@ -249,7 +228,7 @@ static int read_meta(struct redis_store *s, struct ledger_meta *ret_meta)
 	if (r < 0)
 		return r;
 	if (redis_value_kind(v) != REDIS_ARRAY || redis_value_count(v) % 2 != 0)
-		return bad_reply(s, "HGETALL");
+		return redis_store_bad_reply(s, "HGETALL");
 	if (redis_value_count(v) == 0)
 		return -ENOENT;
 	r = redis_meta_parse(v, ret_meta, s->store.text, sizeof(s->store.text));
@@ -269,7 +248,7 @@ static int adopt(struct redis_store *s, const struct ledger_meta *meta)
 	redis_hex(meta->version.b, sizeof(meta->version.b), old);
 	redis_hex(version.b, sizeof(version.b), new);
 	snprintf(lease, sizeof(lease), "%llu", (unsigned long long)s->server.lease_us);
-	return run(s, SCRIPT_ADOPT, 2, 9,
+	return redis_store_run(s, SCRIPT_ADOPT, 2, 9,
 	    (struct bytes[]){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, bytes_of_text(s->meta_key),
 		bytes_of_text(s->sessions_key), bytes_of_text(old), bytes_of_text(new),
 		bytes_of_text(s->server.run_id), bytes_of_text(lease) },
@@ -315,104 +294,14 @@ static int meta_create(struct store *store, const struct ledger_meta *meta)
 		argv[n++] = bytes_of_text(fields.names[i]);
 		argv[n++] = bytes_of_text(fields.values[i]);
 	}
-	r = run(s, SCRIPT_CREATE, 2, n, argv, &v);
+	r = redis_store_run(s, SCRIPT_CREATE, 2, n, argv, &v);
 	buf_free(&header);
 	buf_free(&body);
 	if (r < 0)
 		return r;
 	if (redis_value_kind(v) != REDIS_INTEGER)
-		return bad_reply(s, "creating the ledger");
+		return redis_store_bad_reply(s, "creating the ledger");
 	return redis_value_integer(v) == 1 ? 0 : -EEXIST;
-}
-
-/* ---- Sessions */
-
-static int session_call(struct redis_store *s, enum ledger_script script, struct session_id id,
-    const char *second, const char *third, const struct redis_value **ret_value)
-{
-	char session[17];
-	int argc = third != NULL ? 8 : second != NULL ? 7 : 6;
-
-	redis_hex(id.b, sizeof(id.b), session);
-	return run(s, script, 2, argc,
-	    (struct bytes[]){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, bytes_of_text(s->sessions_key),
-		bytes_of_text(s->names_key), bytes_of_text(session), bytes_of_text(second),
-		bytes_of_text(third) },
-	    ret_value);
-}
-
-static int session_open(struct store *store, struct session_id id, uint64_t lease_us, const char *owner)
-{
-	struct redis_store *s = (struct redis_store *)store;
-	char lease[NUMBER_MAX];
-	const struct redis_value *v;
-	int r;
-
-	s->server.lease_us = lease_us;
-	snprintf(lease, sizeof(lease), "%llu", (unsigned long long)lease_us);
-	r = session_call(s, SCRIPT_SESSION_OPEN, id, lease, owner, &v);
-	if (r < 0)
-		return r;
-	if (redis_value_kind(v) != REDIS_INTEGER)
-		return bad_reply(s, "opening a session");
-	return redis_value_integer(v) == 1 ? 0 : -EEXIST;
-}
-
-/* session, end, owner of each, behind the time. */
-static int take_leases(struct redis_store *s, const struct redis_value *v, size_t n)
-{
-	struct store_lease *grown = realloc(s->leases, (n + 1) * sizeof(*grown));
-
-	if (grown == NULL)
-		return -ENOMEM;
-	s->leases = grown;
-	for (size_t i = 0; i < n; i++) {
-		struct bytes session = redis_value_text(redis_value_at(v, 1 + 3 * i));
-		struct bytes end = redis_value_text(redis_value_at(v, 2 + 3 * i));
-		struct bytes owner = redis_value_text(redis_value_at(v, 3 + 3 * i));
-
-		s->leases[i] = (struct store_lease){ .end_us = 0 };
-		if (redis_unhex(session, s->leases[i].session.b, 8) < 0 ||
-		    redis_number(end, &s->leases[i].end_us) < 0 || owner.data == NULL)
-			return bad_reply(s, "renewing the lease");
-		memcpy(s->leases[i].owner, owner.data,
-		    owner.len < sizeof(s->leases[i].owner) ? owner.len : sizeof(s->leases[i].owner) - 1);
-	}
-	return 0;
-}
-
-static int session_renew(struct store *store, struct session_id id, uint64_t lease_us,
-    const struct store_lease **ret_leases, size_t *ret_n, uint64_t *ret_now_us)
-{
-	struct redis_store *s = (struct redis_store *)store;
-	char lease[NUMBER_MAX];
-	const struct redis_value *v;
-	size_t n;
-	int r;
-
-	snprintf(lease, sizeof(lease), "%llu", (unsigned long long)lease_us);
-	r = session_call(s, SCRIPT_SESSION_RENEW, id, lease, KEEP_SESSION_US, &v);
-	if (r < 0)
-		return r;
-	if (redis_value_kind(v) == REDIS_INTEGER && redis_value_integer(v) == 0)
-		return -ENOENT;
-	n = redis_value_count(v);
-	if (redis_value_kind(v) != REDIS_ARRAY || n % 3 != 1 ||
-	    redis_number(redis_value_text(redis_value_at(v, 0)), ret_now_us) < 0)
-		return bad_reply(s, "renewing the lease");
-	r = take_leases(s, v, n / 3);
-	if (r < 0)
-		return r;
-	*ret_leases = s->leases;
-	*ret_n = n / 3;
-	return 0;
-}
-
-static int session_end(struct store *store, struct session_id id)
-{
-	const struct redis_value *v;
-
-	return session_call((struct redis_store *)store, SCRIPT_SESSION_END, id, NULL, NULL, &v);
 }
 
 /* ---- The rest */
@@ -460,8 +349,8 @@ static int greet(void *arg, struct redis_conn *c)
 
 struct store *redis_store_new(const struct config *c, const char *subscription)
 {
-	static const struct store_ops ops = { append, read_log, meta_read, meta_create, session_open,
-		session_renew, session_end, stats, free_store };
+	static const struct store_ops ops = { append, read_log, meta_read, meta_create, redis_session_open,
+		redis_session_renew, redis_session_end, stats, free_store };
 	struct redis_store *s = calloc(1, sizeof(*s));
 	bool local = c->ledger.scheme == LEDGER_UNIX;
 	struct redis_address address = { .host = local ? NULL : c->ledger.host,

@@ -1,6 +1,8 @@
 /* cli.h - what the commands of `semel` have in common.
  *
+ * Owns:    nothing.
  * Threads: main only.
+ * Uses:    base/buf.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H

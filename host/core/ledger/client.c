@@ -1,5 +1,6 @@
 #include "core/ledger/client.h"
 
+#include "core/backoff.h"
 #include "core/ledger/watch.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 /* More records behind than this are read outside the script (ledger-segments study: 64). */
 #define MAX_DELTA 64
 #define MAX_ASK 255
+#define SAME(a, b) (memcmp((a), (b), sizeof(struct session_id)) == 0)
 
 struct item {
 	enum client_op op;
@@ -93,15 +95,10 @@ const struct session_id *client_session(const struct client *c)
 	return &c->sessions[c->n_sessions - 1];
 }
 
-static bool same(const struct session_id *a, const struct session_id *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 bool client_is_own(const struct client *c, const struct session_id *id)
 {
 	for (size_t i = c->n_sessions; i-- > 0;)
-		if (same(&c->sessions[i], id))
+		if (SAME(&c->sessions[i], id))
 			return true;
 	return false;
 }
@@ -141,7 +138,7 @@ int client_add_claim(struct client *c, const uint8_t id[LEDGER_ID], uint32_t che
 static int ask_about(struct client *c, const struct session_id *id)
 {
 	for (unsigned i = 0; i < c->n_ask; i++)
-		if (same(&c->ask[i], id))
+		if (SAME(&c->ask[i], id))
 			return 0;
 	if (c->n_ask == MAX_ASK)
 		return -ENOSPC;
@@ -219,19 +216,12 @@ size_t client_items(const struct client *c)
 
 /* ---- The call */
 
+/* Distinct within a client, and between clients by their random seeds. */
 static void new_tag(struct client *c, struct ledger_tag *tag)
 {
-	uint64_t parts[2];
+	uint64_t random = backoff_random(&c->random);
 
-	/* xorshift64*, then mixed: distinct within a client, and between clients by their random seeds. */
-	for (unsigned i = 0; i < 2; i++) {
-		c->random ^= c->random >> 12;
-		c->random ^= c->random << 25;
-		c->random ^= c->random >> 27;
-		parts[i] = c->random * UINT64_C(0x2545f4914f6cdd1d);
-	}
-	parts[0] ^= parts[1] >> 32;
-	memcpy(tag->b, &parts[0], sizeof(tag->b));
+	memcpy(tag->b, &random, sizeof(tag->b));
 }
 
 const struct store_append *client_call(struct client *c)
@@ -278,7 +268,7 @@ static bool will_hold(const struct client *c, const struct item *item)
 {
 	struct entry e = table_at(c->table, item->record, item->index);
 
-	if (!entry_is_open(e.state) || !same(&e.session, &c->append.session))
+	if (!entry_is_open(e.state) || !SAME(&e.session, &c->append.session))
 		return false;
 	return item->op == CLIENT_SETTLE ||
 	       e.state == (item->op == CLIENT_WAIT ? ENTRY_CLAIMED : ENTRY_WAITING);
