@@ -14,7 +14,7 @@
 
 #define HOSTS 3
 #define PARTITIONS 6
-#define RECORDS 4000 /* a partition */
+#define RECORDS 12000 /* a partition */
 #define KEYS 12
 #define IDS (PARTITIONS * RECORDS * 9 / 10) /* fewer than records: some are duplicates */
 #define WINDOW 64
@@ -34,6 +34,7 @@ struct host {
 	struct session_id session;
 	struct mono deadline, renew_at;
 	int fail; /* 0; 1: before the next call's effect; 2: after it */
+	uint32_t lost[PARTITIONS]; /* epochs of assignments that were lost, to be noticed later; 0: none */
 	struct event *running[4096];
 	size_t n_running;
 	struct event *letters[4096];
@@ -442,12 +443,37 @@ static void move_partition(unsigned p)
 	}
 }
 
+/* A host that stood still for too long has lost its partitions; it learns of it some time after it wakes. */
+static void lose_partitions(struct host *h)
+{
+	for (unsigned p = 0; p < PARTITIONS; p++) {
+		if (parts[p].owner != (int)(h - hosts))
+			continue;
+		h->lost[p] = parts[p].epoch;
+		parts[p].owner = -1;
+		parts[p].revoking = false;
+		parts[p].epoch++;
+		parts[p].outstanding = 0;
+	}
+}
+
+static void notice_losses(struct host *h)
+{
+	for (unsigned p = 0; p < PARTITIONS; p++) {
+		if (h->lost[p] == 0 || roll(20) > 0)
+			continue;
+		flow_revoke(h->flow, p, h->lost[p]);
+		h->lost[p] = 0;
+	}
+}
+
 static void step_host(struct host *h)
 {
 	if (!h->alive || mono_before(now, h->paused_until))
 		return;
 	if (!mono_before(now, h->renew_at))
 		renew(h);
+	notice_losses(h);
 	for (unsigned p = 0; p < PARTITIONS; p++)
 		if (parts[p].owner == (int)(h - hosts) && !parts[p].revoking)
 			deliver(h, p);
@@ -468,15 +494,17 @@ static void step_host(struct host *h)
 static void fault(const struct config_subscription *conf)
 {
 	struct host *h = &hosts[roll(HOSTS)];
-	uint64_t dice = roll(4000);
+	uint64_t dice = roll(20000);
 
 	if (!h->alive) {
-		if (roll(50) == 0)
+		if (roll(500) == 0)
 			host_start(h, conf);
 	} else if (dice < 3) {
 		host_kill(h);
 	} else if (dice < 8) {
-		h->paused_until = mono_add_us(now, (int64_t)roll(3 * LEASE_US));
+		h->paused_until = mono_add_us(now, (int64_t)roll(4 * LEASE_US));
+		if (mono_diff_us(h->paused_until, now) > LEASE_US)
+			lose_partitions(h);
 	} else if (dice == 8) {
 		/* The session vanishes, as after an operator's HDEL. */
 		h->store->ops->session_end(h->store, h->session);
@@ -551,7 +579,7 @@ START_TEST(simulation_keeps_every_promise)
 				move_partition(p);
 		}
 		for (unsigned p = 0; p < PARTITIONS; p++)
-			if (parts[p].revoking)
+			if (parts[p].revoking || (parts[p].owner < 0 && roll(100) == 0))
 				move_partition(p);
 		if (!calm)
 			fault(&conf);
@@ -563,6 +591,7 @@ START_TEST(simulation_keeps_every_promise)
 		if (!hosts[i].alive)
 			continue;
 		hosts[i].paused_until.us = 0;
+		hosts[i].fail = 0;
 		ck_assert_int_eq(read_to_end(&hosts[i]), 0);
 		ck_assert_uint_eq(table_entries(client_table(hosts[i].client)), table_entries(reference));
 		host_kill(&hosts[i]);
