@@ -36,6 +36,10 @@ int config_print(const char *file, bool json, struct buf *out, struct config_pro
 /* The reference of all keys, from the table: type, range, default, help.  As text, or as Markdown. */
 void config_keys(bool markdown, struct buf *out);
 
+/* Writes `out` (and conf.d beside it): the text `head`, then the subscriptions, handlers, routes and plugin_path of
+ * `file`, each subscription with dynamic membership and start = "earliest".  For `semel dev`. */
+int config_write_groups(const char *file, const char *head, const char *out);
+
 /* "30s" -> 30000; "64MB" -> 64000000.  0 or -EINVAL. */
 int config_duration(const char *text, int64_t *ret_ms);
 int config_size(const char *text, int64_t *ret_bytes);

@@ -9,9 +9,15 @@
 int kafka_mock_run(int fd, const struct kafka_topic_partition *topics, size_t n, const volatile int *stop)
 {
 	char text[256];
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
-	rd_kafka_mock_cluster_t *cluster = rk == NULL ? NULL : rd_kafka_mock_cluster_new(rk, 1);
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *rk;
+	rd_kafka_mock_cluster_t *cluster;
 	const char *servers;
+
+	/* The instance only carries the cluster: that it has no servers of its own is no news. */
+	rd_kafka_conf_set(conf, "log_level", "3", text, sizeof(text));
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	cluster = rk == NULL ? NULL : rd_kafka_mock_cluster_new(rk, 1);
 
 	if (cluster == NULL) {
 		fprintf(stderr, "embedded broker: %s\n", rk == NULL ? text : "cannot be made");

@@ -9,6 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With _FORTIFY_SOURCE some of them are macros. */
+#undef strcpy
+#undef strcat
+#undef sprintf
+#undef vsprintf
+#undef strtok
+#undef atoi
+#undef atol
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol
 
 #endif
