@@ -24,6 +24,9 @@ struct config_place config_place_of(const struct config_loader *l, const config_
 	return (struct config_place){ "", 0 };
 }
 
+static void problem(struct config_loader *l, bool error, const config_setting_t *s, const char *format,
+    va_list ap) __attribute__((format(printf, 4, 0)));
+
 static void problem(
     struct config_loader *l, bool error, const config_setting_t *s, const char *format, va_list ap)
 {
