@@ -13,7 +13,8 @@
  *   log                              one log line
  *
  * Without one of the first group at its end the outcome is OK.  With `path`
- * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file.
+ * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file, or
+ * with `json` a line {"key","id","attempt","redelivered"}.
  */
 #include <semel/handler.h>
 
@@ -28,12 +29,15 @@
 static const struct semel_setting settings[] = {
 	{ "do", SEMEL_TEXT, "ok", "What to do with an event that does not say it itself." },
 	{ "path", SEMEL_TEXT, "", "File to note runs in." },
+	{ "json", SEMEL_BOOLEAN, "false",
+	    "Note them as JSON lines, with the members of the file handler that tests read." },
 	{ NULL, SEMEL_TEXT, NULL, NULL },
 };
 
 struct debug {
 	char *words;
 	int fd; /* -1: none */
+	bool json;
 };
 
 static int debug_open(const struct semel_host *host, const struct semel_settings *s, void **ret_self)
@@ -44,6 +48,7 @@ static int debug_open(const struct semel_host *host, const struct semel_settings
 	if (d == NULL)
 		return -ENOMEM;
 	d->fd = -1;
+	d->json = host->number(s, "json") != 0;
 	d->words = strdup(host->text(s, "do"));
 	if (path[0] != '\0')
 		d->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
@@ -120,9 +125,17 @@ static int obey(const struct semel_event *e, const char *word)
 
 static int note(const struct debug *d, const struct semel_event *e)
 {
-	char line[1200];
-	int n = snprintf(line, sizeof(line), "%.*s %u %d\n", (int)e->id.len, (const char *)e->id.data,
-	    e->attempt, e->redelivered);
+	char line[2400];
+	int n;
+
+	if (d->json)
+		n = snprintf(line, sizeof(line),
+		    "{\"key\":\"%.*s\",\"id\":\"%.*s\",\"attempt\":%u,\"redelivered\":%s}\n", (int)e->key.len,
+		    e->key.len == 0 ? "" : (const char *)e->key.data, (int)e->id.len,
+		    (const char *)e->id.data, e->attempt, e->redelivered ? "true" : "false");
+	else
+		n = snprintf(line, sizeof(line), "%.*s %u %d\n", (int)e->id.len, (const char *)e->id.data,
+		    e->attempt, e->redelivered);
 
 	return d->fd < 0 || write(d->fd, line, (size_t)n) == n ? SEMEL_OK : SEMEL_RETRY;
 }

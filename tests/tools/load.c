@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: semel-load topic|ends|produce|verify [options] [WITNESS...]\n"
+    "usage: semel-load broker|topic|ends|produce|verify [options] [WITNESS...]\n"
+    "  broker   run an embedded broker (librdkafka's mock cluster) until SIGTERM; prints host:port\n"
     "  topic    make --topic with --partitions\n"
     "  ends     print the end offset of each partition of --topic\n"
     "  produce  publish --count events\n"
@@ -77,6 +78,8 @@ int main(int argc, char **argv)
 	l.files = argv + optind + 1;
 	if (strcmp(argv[optind], "topic") == 0)
 		return load_topic(&l);
+	if (strcmp(argv[optind], "broker") == 0)
+		return load_broker(&l);
 	if (strcmp(argv[optind], "ends") == 0)
 		return load_ends(&l);
 	if (strcmp(argv[optind], "produce") == 0)

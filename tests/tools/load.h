@@ -26,6 +26,8 @@ struct load {
 	char **files;			/* witnesses */
 };
 
+/* With the topics --topic and --dead-topic. */
+int load_broker(const struct load *l);
 int load_topic(const struct load *l);
 int load_ends(const struct load *l);
 int load_produce(const struct load *l);

@@ -7,12 +7,13 @@
 
 /* What the witnesses and the dead-letter topic say of one event. */
 struct seen {
-	unsigned runs, marked, letters;
+	unsigned runs, marked, letters, retried;
 	long last_attempt;
 };
 
 struct counts {
-	long handled, once, repeated, marked, unmarked, dead, both, lost, disorder, foreign, lines, broken;
+	long handled, once, retried, repeated, marked, unmarked, dead, both, lost, disorder, foreign, lines,
+	    broken;
 };
 
 /* The text behind "name":, without its quotes; length in *ret_len. */
@@ -56,7 +57,8 @@ static void take_line(
 {
 	size_t id_len, key_len, mark_len;
 	const char *id = field(line, "id", &id_len), *key = field(line, "key", &key_len);
-	const char *mark = field(line, "redelivered", &mark_len);
+	const char *mark = field(line, "redelivered", &mark_len), *attempt;
+	size_t attempt_len;
 	long i;
 
 	if (id == NULL || mark == NULL || line[strlen(line) - 1] != '\n') {
@@ -70,6 +72,8 @@ static void take_line(
 	}
 	seen[i].runs++;
 	seen[i].marked += mark_len == 4;
+	attempt = field(line, "attempt", &attempt_len);
+	seen[i].retried += attempt != NULL && strtol(attempt, NULL, 10) > 1 && mark_len != 4;
 	/* The order of a key is that of its first runs; copies have keys of their own. */
 	if (seen[i].runs == 1 && key != NULL && key[0] == 'k' && last_of_key != NULL) {
 		if (i < last_of_key[i % l->keys])
@@ -162,6 +166,7 @@ static void count_all(const struct load *l, const struct seen *seen, struct coun
 
 		c->handled += s->runs > 0;
 		c->once += s->runs == 1;
+		c->retried += s->retried > 0;
 		c->repeated += s->runs > 1;
 		/* Of several runs each but the first has to be marked. */
 		c->marked += s->runs > 1 && s->marked + 1 >= s->runs;
@@ -176,14 +181,15 @@ static void print(const struct load *l, const struct counts *c)
 {
 	if (l->json) {
 		printf(
-		    "{\"events\":%ld,\"handled\":%ld,\"once\":%ld,\"repeated\":%ld,\"marked\":%ld,\"unmarked\":%ld,"
+		    "{\"events\":%ld,\"handled\":%ld,\"once\":%ld,\"retried\":%ld,\"repeated\":%ld,\"marked\":%ld,\"unmarked\":%ld,"
 		    "\"dead\":%ld,\"both\":%ld,\"lost\":%ld,\"disorder\":%ld,\"foreign\":%ld,\"lines\":%ld,\"broken\":%ld}\n",
-		    l->count, c->handled, c->once, c->repeated, c->marked, c->unmarked, c->dead, c->both,
-		    c->lost, c->disorder, c->foreign, c->lines, c->broken);
+		    l->count, c->handled, c->once, c->retried, c->repeated, c->marked, c->unmarked, c->dead,
+		    c->both, c->lost, c->disorder, c->foreign, c->lines, c->broken);
 		return;
 	}
 	printf("distinct events            %10ld\n", l->count);
 	printf("handled once               %10ld\n", c->once);
+	printf("  of these after retries   %10ld\n", c->retried);
 	printf("repeated, marked           %10ld\n", c->marked);
 	printf("repeated, NOT marked       %10ld\n", c->unmarked);
 	printf("dead letters               %10ld\n", c->dead);
