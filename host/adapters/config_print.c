@@ -27,6 +27,9 @@ static void put_key(struct buf *out, bool markdown, const struct config_key *k)
 							: k->fallback;
 
 	if (markdown) {
+		/* The manual is for every build: where plugins are installed is each one's own. */
+		if (strcmp(k->name, "plugin_path") == 0)
+			fallback = "${libdir}/semel/handlers";
 		buf_printf(out, "| `%s` | %s ", k->name, type_names[k->type]);
 		put_range(out, k);
 		buf_printf(out, " | %s%s%s | %s |\n", k->fallback != NULL && fallback[0] != '\0' ? "`" : "",
