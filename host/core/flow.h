@@ -55,6 +55,10 @@ struct flow_out {
 
 struct flow;
 
+/* The most events that are with workers at one time: those in flight, and a share of what wakes from a back-off
+ * all at once. */
+#define FLOW_MAX_RUNNING(conf) ((size_t)(conf)->max_in_flight + 1024)
+
 /* `seed`: for jitter.  NULL when out of memory. */
 struct flow *flow_new(const struct config_subscription *conf, const struct flow_out *out, uint64_t seed);
 void flow_free(struct flow *f);			/* NULL is allowed; every event must have gone back */

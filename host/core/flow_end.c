@@ -153,6 +153,7 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 {
 	assert(ev->f.state == FLOW_RUNNING);
 	f->now = now;
+	f->n_running--;
 	if (ev->f.lost && (ev->run.outcome == RUN_NOT_STARTED || ev->run.outcome == SEMEL_RETRY ||
 			      ev->run.outcome == SEMEL_CANCELLED)) {
 		/* There is no claim left to write this under; whoever has it now counts by itself. */

@@ -135,13 +135,15 @@ void flow_start_ready(struct flow *f, struct mono lease_until)
 {
 	struct event *ev;
 
-	while (mono_before(f->now, lease_until) && (ev = event_list_take(&f->ready)) != NULL) {
+	while (mono_before(f->now, lease_until) && f->n_running < FLOW_MAX_RUNNING(f->conf) &&
+	       (ev = event_list_take(&f->ready)) != NULL) {
 		assert(ev->f.state == FLOW_CLAIMED);
 		if (ev->fate == FATE_TOO_OLD) {
 			flow_send_letter(f, ev, DLQ_TOO_OLD, FLOW_SETTLE_DEAD);
 			continue;
 		}
 		ev->f.state = FLOW_RUNNING;
+		f->n_running++;
 		if (ev->f.rerun != FLOW_NOTHING)
 			f->out.note(f->out.arg, (enum flow_note)ev->f.rerun, ev);
 		ev->f.rerun = FLOW_NOTHING;

@@ -52,7 +52,7 @@ struct flow {
 
 	/* All events, oldest first. */
 	struct event *first, *last;
-	size_t n, n_waiting, n_retake;
+	size_t n, n_waiting, n_retake, n_running;
 
 	/* Ids that are claimed, or being claimed, by an event here. */
 	struct event **held;

@@ -2,6 +2,7 @@
 
 #include "adapters/config_file.h"
 #include "adapters/keyed_hash.h"
+#include "core/flow.h"
 #include "engine/ledger_io.h"
 #include "engine/web.h"
 #include "generated/version.h"
@@ -61,7 +62,7 @@ static size_t pool_room(const struct config *c)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n_subscriptions; i++)
-		n += 2 * (size_t)c->subscriptions[i].max_in_flight + 4096;
+		n += FLOW_MAX_RUNNING(&c->subscriptions[i]);
 	return n;
 }
 

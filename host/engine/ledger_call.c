@@ -87,6 +87,15 @@ static void without_claims(struct ledger_io *io, struct mono now)
 	io->retry_at = now;
 }
 
+/* A call or a read was answered as it should be: a passing trouble is over, unless claims are still refused. */
+static void went_well(struct ledger_io *io)
+{
+	bool passing = io->state == LEDGER_UNREACHABLE || io->state == LEDGER_REFUSED;
+
+	if (!io->no_claims && (passing || (io->state == LEDGER_OK && !atomic_load(&io->s->accepting))))
+		ledger_set_state(io, LEDGER_OK, "%s", "");
+}
+
 static void call(struct ledger_io *io, struct mono now)
 {
 	bool claims = !io->no_claims || !mono_before(now, io->claims_at);
@@ -108,9 +117,8 @@ static void call(struct ledger_io *io, struct mono now)
 		return;
 	}
 	take_reply(io, &reply, claims);
-	if (io->state == LEDGER_UNREACHABLE || (io->state == LEDGER_OK && !atomic_load(&io->s->accepting)) ||
-	    (io->state == LEDGER_REFUSED && reply.result == STORE_OK))
-		ledger_set_state(io, LEDGER_OK, "%s", "");
+	if (reply.result == STORE_OK)
+		went_well(io);
 }
 
 bool ledger_usable(const struct ledger_io *io, struct mono now)
@@ -126,7 +134,10 @@ void ledger_talk(struct ledger_io *io, struct mono now)
 	if (flow_pending(io->flow) > 0 || client_under_way(io->client)) {
 		call(io, now);
 	} else if (!mono_before(now, flow_read_due(io->flow))) {
-		if (ledger_read_to_end(io) == 0 && io->state == LEDGER_UNREACHABLE)
-			ledger_set_state(io, LEDGER_OK, "%s", "");
+		/* Claims that were refused are tried again with the next event: the poller has to bring one. */
+		if (!mono_before(now, io->claims_at))
+			io->no_claims = false;
+		if (ledger_read_to_end(io) == 0)
+			went_well(io);
 	}
 }

@@ -37,9 +37,13 @@ void ledger_set_state(struct ledger_io *io, enum ledger_state state, const char 
 	va_start(ap, format);
 	vsnprintf(io->reason, sizeof(io->reason), format, ap);
 	va_end(ap);
-	/* LEDGER_LOST never ends by itself: nothing starts any more. */
-	if (state == LEDGER_LOST || state == LEDGER_REFUSED)
-		atomic_store(&io->s->lease_until_us, 0);
+	/* Fail closed: nothing starts before the log was read again (LEDGER_LOST: never). */
+	if ((state == LEDGER_LOST || state == LEDGER_REFUSED) && io->renewal != NULL) {
+		io->lapses = renewal_hold(io->renewal);
+		io->must_read = true;
+	}
+	if (state == LEDGER_REFUSED)
+		io->retry_at = mono_add_ms(mono_now(), AGAIN_MS);
 	atomic_store(&io->s->accepting, state == LEDGER_OK && !io->no_claims);
 	pthread_mutex_lock(&st->lock);
 	snprintf(st->ledger_state, sizeof(st->ledger_state), "%s", state_names[state]);

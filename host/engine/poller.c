@@ -80,16 +80,21 @@ static void count_consumed(struct poller *p, const char *topic)
 	series_add(p->consumed, 1);
 }
 
-/* False: the window is full, or the record is not to be had (it goes backwards); the message was freed. */
-static bool accept(struct poller *p, struct message *m, int64_t now_ms)
+/* Takes the message.  One that is not ours, or goes backwards, is dropped: its next owner, or an earlier copy of
+ * it, has it. */
+static void accept(struct poller *p, struct message *m, int64_t now_ms)
 {
 	struct partition *part = poller_partition(p, m->topic, m->partition);
 	struct event *ev;
+	int r;
 
-	if (!part->assigned || m->offset < part->next || offsets_begin(part->window, m->offset) < 0) {
+	if (!part->assigned || m->offset < part->next) {
 		m->ops->free(m);
-		return false;
+		return;
 	}
+	/* Nothing is polled while a window is full, and an offset must not be passed over. */
+	r = offsets_begin(part->window, m->offset);
+	assert(r == 0);
 	part->next = m->offset + 1;
 	count_consumed(p, m->topic);
 	ev = event_get(p);
@@ -108,7 +113,6 @@ static bool accept(struct poller *p, struct message *m, int64_t now_ms)
 	p->newest = &ev->mail;
 	if (p->oldest == NULL)
 		p->oldest = &ev->mail;
-	return true;
 }
 
 static void flush(struct poller *p)

@@ -198,6 +198,23 @@ void renewal_resume(struct renewal *r, unsigned lapses)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Under the lock. */
+static unsigned hold(struct renewal *r)
+{
+	atomic_store(&r->s->lease_until_us, 0);
+	return ++r->lapses;
+}
+
+unsigned renewal_hold(struct renewal *r)
+{
+	unsigned lapses;
+
+	pthread_mutex_lock(&r->lock);
+	lapses = hold(r);
+	pthread_mutex_unlock(&r->lock);
+	return lapses;
+}
+
 unsigned renewal_session(struct renewal *r, struct session_id session, struct mono until)
 {
 	unsigned lapses;
@@ -206,9 +223,7 @@ unsigned renewal_session(struct renewal *r, struct session_id session, struct mo
 	r->session = session;
 	r->until = until;
 	r->gone = false;
-	/* Nothing starts under it before renewal_resume. */
-	lapses = ++r->lapses;
-	atomic_store(&r->s->lease_until_us, 0);
+	lapses = hold(r);
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 	return lapses;

@@ -38,6 +38,8 @@ struct renewal_news {
 bool renewal_news(struct renewal *r, struct renewal_news *ret_news);
 /* The log was read to its end after that many lapses: handlers may start again, if there was no further one. */
 void renewal_resume(struct renewal *r, unsigned lapses);
+/* Nothing starts any more before renewal_resume with what is returned, however often the lease is renewed. */
+unsigned renewal_hold(struct renewal *r);
 /* Go on with another session; handlers start again after renewal_resume with what is returned. */
 unsigned renewal_session(struct renewal *r, struct session_id session, struct mono until);
 void renewal_stop(struct renewal *r);		/* NULL is allowed; takes it */
