@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH 256
 #define RETENTION "86400000"
@@ -48,7 +49,7 @@ static rd_kafka_t *consumer(const char *brokers, const char *topic)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_t *rk;
 
-	snprintf(group, sizeof(group), "bench-%ld", (long)time(NULL));
+	snprintf(group, sizeof(group), "bench-%ld-%d", (long)time(NULL), (int)getpid());
 	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof(text));
 	rd_kafka_conf_set(conf, "group.id", group, text, sizeof(text));
 	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)

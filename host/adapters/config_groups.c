@@ -56,6 +56,7 @@ int config_write_groups(const char *file, const char *head, const char *out)
 	const char *slash = strrchr(out, '/');
 	int r = 0;
 
+	l.config = config_grow(NULL, 0, sizeof(*l.config));
 	config_tree_load(&l, file);
 	buf_printf(&path, "%.*s/conf.d", (int)(slash - out), out);
 	if (l.n > 1 && mkdir(path.data, 0755) < 0)
@@ -73,6 +74,7 @@ int config_write_groups(const char *file, const char *head, const char *out)
 	}
 	buf_free(&path);
 	config_tree_free(&l);
+	config_free(l.config);
 	config_problems_free(&problems);
 	return r;
 }

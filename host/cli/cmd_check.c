@@ -1,4 +1,4 @@
-/* semel check */
+/* semel check: the configuration and every plugin file, judged. */
 #include "adapters/config_file.h"
 #include "adapters/plugin.h"
 #include "cli/cli.h"
@@ -6,22 +6,49 @@
 
 #include <stdio.h>
 
-static void print_json(const struct config_problems *p)
+/* The file's own refusals, at the place of `plugin =`.  No code of it is run. */
+static void check_plugins(const struct config *c, struct config_problems *problems)
 {
-	struct buf out = { NULL, 0, 0 };
+	for (size_t i = 0; i < c->n_handlers; i++) {
+		const struct config_handler *h = &c->handlers[i];
+		struct plugin_facts facts;
+		char why[1024];
 
-	buf_char(&out, '[');
-	for (size_t i = 0; i < p->n; i++) {
-		buf_printf(&out, "%s{\"severity\":\"%s\",\"file\":", i == 0 ? "" : ",",
-		    p->list[i].error ? "error" : "warning");
-		buf_json_string(&out, bytes_of_text(p->list[i].file));
-		buf_printf(&out, ",\"line\":%u,\"text\":", p->list[i].line);
-		buf_json_string(&out, bytes_of_text(p->list[i].text));
-		buf_char(&out, '}');
+		/* Without plugin, or without a main file that tells plugin_path, there is nothing to look at. */
+		if (h->plugin_file == NULL || h->plugin_file[0] != '/')
+			continue;
+		if (plugin_inspect(h->plugin_file, false, &facts, why, sizeof(why)) < 0)
+			config_problem_add(
+			    problems, true, h->place.file, h->place.line, "handler %s: %s", h->name, why);
 	}
-	buf_text(&out, "]\n");
-	fputs(out.data, stdout);
-	buf_free(&out);
+	config_problems_sort(problems);
+}
+
+static void put_count(struct buf *out, size_t n, const char *what)
+{
+	buf_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
+static void put_summary(struct buf *out, const char *file, const struct config_problems *p)
+{
+	buf_printf(out, "%s: ", file);
+	if (p->n == 0) {
+		buf_text(out, "ok\n");
+		return;
+	}
+	put_count(out, p->errors, "error");
+	buf_text(out, ", ");
+	put_count(out, p->n - p->errors, "warning");
+	buf_char(out, '\n');
+}
+
+static void put_json(struct buf *out, const char *file, const struct config_problems *p)
+{
+	buf_text(out, "{\"file\":");
+	buf_json_string(out, bytes_of_text(file));
+	buf_printf(out, ",\"errors\":%zu,\"warnings\":%zu,\"problems\":", p->errors, p->n - p->errors);
+	config_problems_json(p, out);
+	buf_text(out, "}\n");
 }
 
 int cmd_check(int argc, char **argv)
@@ -29,31 +56,24 @@ int cmd_check(int argc, char **argv)
 	struct cli_options o;
 	struct config_problems problems = { NULL, 0, 0 };
 	struct config *c = NULL;
-	struct buf text = { NULL, 0, 0 };
+	struct buf out = { NULL, 0, 0 };
 	int r = cli_options(argc, argv, &o);
 
 	if (r != 0)
 		return r;
 	if (o.argc > 0)
 		return cli_usage(argv[0], "unexpected argument %s", o.argv[0]);
-	config_load(o.config, false, &c, &problems);
-	for (size_t i = 0; c != NULL && i < c->n_handlers; i++) {
-		struct plugin_facts facts;
-		char why[1024];
-
-		if (plugin_inspect(c->handlers[i].plugin_file, false, &facts, why, sizeof(why)) < 0)
-			config_problem_add(
-			    &problems, true, c->handlers[i].place.file, c->handlers[i].place.line, "%s", why);
-	}
+	config_examine(o.config, false, &c, &problems);
+	check_plugins(c, &problems);
 	if (o.json) {
-		print_json(&problems);
+		put_json(&out, o.config, &problems);
 	} else {
-		config_problems_print(&problems, &text);
-		printf("%s%s: %zu errors, %zu warnings\n", text.data == NULL ? "" : text.data, o.config,
-		    problems.errors, problems.n - problems.errors);
+		config_problems_print(&problems, &out);
+		put_summary(&out, o.config, &problems);
 	}
+	fputs(out.data, stdout);
 	r = problems.errors > 0 ? EXIT_CONFIGURATION : EXIT_YES;
-	buf_free(&text);
+	buf_free(&out);
 	config_free(c);
 	config_problems_free(&problems);
 	return r;

@@ -9,11 +9,18 @@ static void free_texts(char **list, size_t n)
 	free(list);
 }
 
+static void free_secret(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 static void free_properties(struct config_properties *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		free(p->list[i].name);
-		free(p->list[i].value);
+		free_secret(p->list[i].value);
 	}
 	free(p->list);
 }
@@ -77,7 +84,7 @@ void config_free(struct config *c)
 	free(c->state_dir);
 	free(c->ledger.host);
 	free(c->ledger.user);
-	free(c->ledger.password);
+	free_secret(c->ledger.password);
 	free(c->ledger.prefix);
 	free(c->http.host);
 	free(c->admin_socket);

@@ -129,7 +129,7 @@ struct config {
 	char **plugin_path;
 	size_t n_plugin_path;
 	int64_t stop_timeout_ms;
-	struct config_properties kafka, producer;	/* producer: kafka's, then its own */
+	struct config_properties kafka, producer;	/* producer: what it has beside kafka's */
 	struct {
 		enum config_ledger_scheme scheme;
 		char *host;		/* or the socket's path */

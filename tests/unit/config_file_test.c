@@ -145,12 +145,12 @@ START_TEST(variables_come_from_the_environment_and_the_defaults_file)
 	setenv("UNIT_B", "environment", 1);
 	unsetenv("UNIT_C");
 	unit_write(folder, "semel.conf",
-	    "node = \"${UNIT_B}-${UNIT_C:-c}\";\nstate_dir = \"${UNIT_NODE}\";\nkafka = { bootstrap_servers = \"k\"; };\n"
+	    "node = \"${UNIT_B}-${UNIT_C:-c}\";\nstate_dir = \"/${UNIT_NODE}\";\nkafka = { bootstrap_servers = \"k\"; };\n"
 	    "ledger = { url = \"unix:/x\"; };\n");
 	text = load(&c);
 	ck_assert_msg(c != NULL, "%s", text);
 	ck_assert_str_eq(c->node, "environment-c");
-	ck_assert_str_eq(c->state_dir, "from file");
+	ck_assert_str_eq(c->state_dir, "/from file");
 	config_free(c);
 	free(text);
 	unit_write(folder, "semel.conf",
