@@ -99,7 +99,8 @@ int redis_store_run(struct redis_store *s, enum ledger_script script, unsigned k
 		s->store.connections = redis_conn_count(s->conn);
 		if (redis_value_kind(*ret_value) != REDIS_ERROR)
 			return 0;
-		if (attempt > 0 || memcmp(redis_value_text(*ret_value).data, "NOSCRIPT", 8) != 0)
+		if (attempt > 0 ||
+		    strcmp(redis_reaction(redis_value_text(*ret_value))->code, "NOSCRIPT") != 0)
 			return error_reply(s, "a script", redis_value_text(*ret_value));
 		s->sha[script][0] = '\0';
 	}

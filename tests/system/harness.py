@@ -259,7 +259,7 @@ state_dir = "{self.folder}";
 plugin_path = [ "{BUILD}/plugins" ];
 stop_timeout = "20s";
 kafka = {{ bootstrap_servers = "{self.brokers}"; session_timeout_ms = 6000; heartbeat_interval_ms = 500; {kafka} }};
-ledger = {{ url = "unix:{redis.path}"; lease = "3s"; timeout = "1s"; {ledger} }};
+ledger = {{ url = "unix:{redis.path}"; timeout = "1s"; {ledger if "lease" in ledger else 'lease = "3s"; ' + ledger} }};
 http = {{ listen = "127.0.0.1:0"; }};
 admin = {{ socket = "{self.folder}/{name}.sock"; }};
 log = {{ rate = 100; }};

@@ -79,14 +79,14 @@ class Retry(SystemTest):
         d.wait_state("running")
         self.produce("no id")
         self.produce("empty id", headers={"event-id": ""})
-        self.produce("long id", headers={"event-id": "x" * 2000})
+        self.produce("long id", headers={"event-id": "x" * 100000})
         self.produce("last counts", headers={"event-id": ["first", "last"]})
         subprocess.run(["kcat", "-P", "-q", "-b", self.brokers, "-t", self.topic, "-Z", "-K:", "-H", "event-id=tombstone"],
                        input=b"k:\n", check=True)
         self.produce("x", headers={"event-id": "no key"})
         self.produce(b"\xff\x00\xfe", headers={"event-id": "binary"})
         words = []
-        for i in range(1000):
+        for i in range(10000):
             words += ["-H", f"h{i}=v{i}"]
         subprocess.run(["kcat", "-P", "-q", "-b", self.brokers, "-t", self.topic, "-H", "event-id=many", *words], input=b"x",
                        check=True)
