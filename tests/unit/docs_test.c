@@ -34,8 +34,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	const TTest *const tests[] = { 
-		metrics_lists_the_metrics_of_the_code, NULL };
+	const TTest *const tests[] = { metrics_lists_the_metrics_of_the_code, NULL };
 	struct buf out = { NULL, 0, 0 };
 
 	if (argc == 1)
