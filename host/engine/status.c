@@ -100,16 +100,28 @@ static void put_handler(struct buf *out, struct status_handler *h)
 	buf_char(out, '}');
 }
 
+/* The state of the first subscription that does not run; running if all do. */
+static enum sub_state worst_of(const struct status_source *src)
+{
+	char reason[512];
+
+	for (size_t i = 0; i < src->n_subs; i++) {
+		enum sub_state state = status_of(src->subs[i], reason, sizeof(reason));
+
+		if (state != SUB_RUNNING)
+			return state;
+	}
+	return SUB_RUNNING;
+}
+
 void status_json(const struct status_source *src, struct buf *out)
 {
-	struct buf why = { NULL, 0, 0 };
-
 	buf_char(out, '{');
 	put_text(out, "node", src->config->node);
 	buf_char(out, ',');
 	put_text(out, "version", SEMEL_VERSION);
 	buf_char(out, ',');
-	put_text(out, "state", status_ready(src, &why) ? "running" : "not-ready");
+	put_text(out, "state", sub_state_name(worst_of(src)));
 	buf_text(out, ",\"subscriptions\":[");
 	for (size_t i = 0; i < src->n_subs; i++) {
 		if (i > 0)
@@ -124,7 +136,6 @@ void status_json(const struct status_source *src, struct buf *out)
 	}
 	buf_printf(out, "],\"engine\":{\"pid\":%d,\"restarts\":0,\"last_exit\":null,\"started\":%lld}}\n",
 	    (int)getpid(), (long long)src->started_ms);
-	buf_free(&why);
 }
 
 bool status_ready(const struct status_source *src, struct buf *out)
