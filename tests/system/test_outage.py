@@ -144,17 +144,17 @@ class BrokerOutage(SystemTest):
             redis = self.redis()
             self.make_topics(4)
             self.load("produce", "--count", 20000)
-            d = self.daemon("a", redis, handler='plugin = "file.so";', sub="max_in_flight = 100;")
-            self.wait_handled(1000, "a")
+            hosts = [self.daemon(name, redis, sub="max_in_flight = 100;") for name in ("a", "b")]
+            self.wait_handled(1000, "a", "b")
             self.broker.kill()
             time.sleep(10)
             self.broker.start()
             self.load("produce", "--count", 20000, "--prefix", "f")
-            self.wait_handled(40000, "a", seconds=120)
-            wait("the end", lambda: d.lag() == 0, 60)
-            v = self.verify(20000, "a")
+            self.wait_handled(40000, "a", "b", seconds=120)
+            wait("the end", lambda: all(d.lag() == 0 for d in hosts), 60)
+            v = self.verify(20000, "a", "b")
             self.assertEqual((v["once"], v["repeated"], v["lost"]), (20000, 0, 0))
-            self.assertEqual(d.stop(), 0)
+            self.assertEqual([d.stop() for d in hosts], [0, 0])
         finally:
             for thing in self.things:
                 thing.close()
