@@ -54,21 +54,34 @@ static int split_address(const char *text, char **ret_host, unsigned *ret_port)
 
 /* ---- ledger */
 
-/* HOST:PORT/DB, behind redis:// */
+static void add_server(struct config *c, char *host, unsigned port)
+{
+	struct config_server *grown = realloc(c->ledger.servers, (c->ledger.n_servers + 1) * sizeof(*grown));
+
+	if (grown == NULL)
+		abort();
+	c->ledger.servers = grown;
+	c->ledger.servers[c->ledger.n_servers++] = (struct config_server){ host, port };
+}
+
+/* HOST:PORT/DB, behind redis:// or rediss:// */
 static void take_redis(struct config_loader *l, const config_setting_t *s, const char *rest)
 {
 	struct config *c = l->config;
 	size_t len = strcspn(rest, "/");
-	char *address = strndup(rest, len);
+	char *address = strndup(rest, len), *host = NULL;
+	unsigned port = c->ledger.mode == LEDGER_SENTINEL ? 26379 : 6379;
 
-	c->ledger.scheme = LEDGER_TCP;
-	c->ledger.port = 6379;
 	if (strchr(rest, '@') != NULL)
 		config_fault(l, s, "url: user and password do not stand here: set user and password_file");
-	else if (split_address(address, &c->ledger.host, &c->ledger.port) < 0 || c->ledger.port == 0 ||
+	else if (split_address(address, &host, &port) < 0 || port == 0 ||
 		 (len + 1 < strlen(rest) &&
 		     small_number(rest + len + 1, DATABASE_MAX, &c->ledger.database) < 0))
 		config_fault(l, s, "url: expected redis://HOST:PORT/DB, with an IPv6 address in [ ]");
+	else if (c->ledger.mode == LEDGER_CLUSTER && c->ledger.database != 0)
+		config_fault(l, s, "url: a cluster has no database but 0");
+	if (host != NULL)
+		add_server(c, host, port);
 	free(address);
 }
 
@@ -78,8 +91,10 @@ static void take_unix(struct config_loader *l, const config_setting_t *s, const 
 	path += strncmp(path, "///", 3) == 0 ? 2 : 0;
 	if (strlen(path) > SOCKET_MAX)
 		config_fault(l, s, "url: longer than a Unix socket's path may be (%d)", SOCKET_MAX);
+	if (l->config->ledger.mode != LEDGER_SINGLE)
+		config_fault(l, s, "url: a Unix socket needs mode = \"single\"");
 	l->config->ledger.scheme = LEDGER_UNIX;
-	l->config->ledger.host = strdup(path);
+	add_server(l->config, strdup(path), 0);
 }
 
 static void take_url(struct config_loader *l, const config_setting_t *s)
@@ -88,19 +103,22 @@ static void take_url(struct config_loader *l, const config_setting_t *s)
 
 	if (url == NULL)
 		return;
-	if (strncmp(url, "redis://", 8) == 0)
+	if (strncmp(url, "redis://", 8) == 0) {
 		take_redis(l, s, url + 8);
-	else if (strncmp(url, "unix:/", 6) == 0)
+	} else if (strncmp(url, "unix:/", 6) == 0) {
 		take_unix(l, s, url + 5);
-	else if (strncmp(url, "rediss://", 9) == 0)
-		config_fault(
-		    l, s, "url: TLS to Redis is not supported by this version: use redis:// or unix:/PATH");
-	else
-		config_fault(l, s, "url: \"%s\" is neither redis://HOST:PORT/DB nor unix:/PATH", url);
+	} else if (strncmp(url, "rediss://", 9) == 0) {
+		l->config->ledger.scheme = LEDGER_TLS;
+		take_redis(l, s, url + 9);
+	} else {
+		config_fault(l, s,
+		    "url: \"%s\" is neither redis://HOST:PORT/DB nor rediss://HOST:PORT/DB nor unix:/PATH",
+		    url);
+	}
 	free(url);
 }
 
-static void check_servers(struct config_loader *l, const config_setting_t *s)
+static void take_servers(struct config_loader *l, const config_setting_t *s)
 {
 	char **list = NULL;
 	size_t n = 0;
@@ -111,27 +129,28 @@ static void check_servers(struct config_loader *l, const config_setting_t *s)
 		char *host = NULL;
 		unsigned port = 0;
 
-		if (split_address(list[i], &host, &port) < 0 || port == 0)
+		if (split_address(list[i], &host, &port) < 0 || port == 0) {
 			config_fault(l, s, "servers: \"%s\" is not HOST:PORT", list[i]);
-		free(host);
+			free(host);
+		} else {
+			add_server(l->config, host, port);
+		}
 	}
+	if (n > 1 && l->config->ledger.mode == LEDGER_SINGLE)
+		config_fault(l, s,
+		    "servers: mode = \"single\" has one server: set mode = \"sentinel\" or \"cluster\"");
 	config_texts_free(list, n);
 }
 
-static void check_durability(struct config_loader *l, const config_setting_t *s)
+static void take_durability(struct config_loader *l, const config_setting_t *s)
 {
 	char *text = config_text_of(l, s);
-	unsigned replicas;
 
-	if (text == NULL || strcmp(text, "none") == 0) {
-		free(text);
-		return;
-	}
-	if (strncmp(text, "replicas:", 9) != 0 || small_number(text + 9, 1000, &replicas) < 0 ||
-	    replicas == 0)
+	if (text != NULL && strcmp(text, "none") != 0 &&
+	    (strncmp(text, "replicas:", 9) != 0 ||
+		small_number(text + 9, 1000, &l->config->ledger.replicas) < 0 ||
+		l->config->ledger.replicas == 0))
 		config_fault(l, s, "durability: \"%s\" is neither none nor replicas:N", text);
-	else
-		config_fault(l, s, "durability: replicas:N is not supported by this version");
 	free(text);
 }
 
@@ -143,6 +162,19 @@ static void take_password(struct config_loader *l, const config_setting_t *s)
 	    config_secret(file, l->lenient, &l->config->ledger.password, why, sizeof(why)) < 0)
 		config_fault(l, s, "password_file: %s", why);
 	free(file);
+}
+
+static void take_tls(struct config_loader *l, const config_setting_t *s)
+{
+	struct config *c = l->config;
+
+	if (s == NULL || !config_is_group(l, s))
+		return;
+	config_fill(l, SCOPE_TLS, s, s, c);
+	if ((c->ledger.tls.cert_file == NULL) != (c->ledger.tls.key_file == NULL))
+		config_fault(l, s, "tls: cert_file and key_file belong together");
+	if (c->ledger.scheme != LEDGER_TLS)
+		config_fault(l, s, "tls: the url must begin with rediss:// for it");
 }
 
 static void check_prefix(struct config_loader *l, const config_setting_t *g)
@@ -164,16 +196,17 @@ void config_build_ledger(struct config_loader *l, const config_setting_t *root)
 	struct config *c = l->config;
 
 	config_fill(l, SCOPE_LEDGER, g, where, c);
+	if ((s = config_member(g, "servers")) != NULL)
+		take_servers(l, s);
 	if ((s = config_member(g, "url")) != NULL)
 		take_url(l, s);
 	else if (config_member(g, "servers") == NULL)
 		config_fault(l, where, "ledger.url must be given");
-	if ((s = config_member(g, "servers")) != NULL)
-		check_servers(l, s);
-	if ((s = config_member(g, "tls")) != NULL && config_is_group(l, s))
-		config_fill(l, SCOPE_TLS, s, s, NULL);
+	if (c->ledger.mode == LEDGER_SENTINEL && c->ledger.master == NULL)
+		config_fault(l, where, "ledger.master must be given with mode = \"sentinel\"");
+	take_tls(l, config_member(g, "tls"));
 	if ((s = config_member(g, "durability")) != NULL)
-		check_durability(l, s);
+		take_durability(l, s);
 	if ((s = config_member(g, "password_file")) != NULL)
 		take_password(l, s);
 	check_prefix(l, g);

@@ -62,34 +62,39 @@ static const struct config_key root[] = {
 };
 
 static const struct config_key ledger[] = {
-	SPECIAL("url", "redis://HOST:PORT/DB or unix:/PATH", NULL,
-	    "The Redis server. `rediss://` is not supported by this version."),
-	LATER("servers", "list of HOST:PORT", "Several servers, for sentinel and cluster."),
-	CHOICE("mode", "single", "single sentinel cluster", "sentinel cluster", KEY_NO_MEMBER,
+	SPECIAL("url", "redis://HOST:PORT/DB, rediss:// (TLS) or unix:/PATH", NULL,
+	    "The Redis server; in the other modes its scheme and DB, and one server to ask."),
+	SPECIAL("servers", "list of HOST:PORT", "",
+	    "Servers to ask, for sentinel and cluster. Default: that of url."),
+	CHOICE("mode", "single", "single sentinel cluster", NULL, IN_CONFIG(ledger.mode),
 	    "How the servers work together."),
-	LATER("master", "text", "Name of the master, for sentinel."),
+	TEXT("master", "", IN_CONFIG(ledger.master), "Name of the master, for sentinel."),
 	TEXT("user", "", IN_CONFIG(ledger.user), "ACL user. Default: none."),
 	SPECIAL("password_file", "path", "", "File with the password. Default: none."),
-	LATER("tls", "group", "Files for TLS."),
+	GROUP("tls", "Files for TLS (rediss://)."),
 	TEXT("prefix", "semel", IN_CONFIG(ledger.prefix), "First part of every key."),
 	DURATION("lease", "10s", S, 10 * MIN, IN_CONFIG(ledger.lease_ms),
 	    "A dead host's claims are free after one to two of these."),
 	DURATION("retention", "24h", MIN, 3650 * D, IN_CONFIG(ledger.retention_ms),
-	    "A processed id is remembered at least so long; not less than the longest replay you expect. (This version forgets nothing.)"),
+	    "A processed id is remembered at least so long; not less than the longest replay you expect. The largest of all hosts counts."),
 	SIZE("filter_memory", "1GiB", MIB, TIB, IN_CONFIG(ledger.filter_memory),
-	    "Cap of the memory for filters in this host. (Not used by this version.)"),
+	    "Cap of the memory for filters in this host; the oldest segments are looked up without one beyond it."),
 	SPECIAL("durability", "none or replicas:N", "none",
-	    "Replicas that must have a write. `replicas:N` is not supported by this version."),
+	    "Replicas that must have a write before it counts (WAIT)."),
 	DURATION(
 	    "timeout", "2s", 10, MIN, IN_CONFIG(ledger.timeout_ms), "Longest wait for one answer of Redis."),
 	END
 };
 
-static const struct config_key tls[] = { SPECIAL("ca_file", "path", "",
-					     "Certificates of the authorities that are trusted."),
-	SPECIAL("cert_file", "path", "", "This host's certificate."),
-	SPECIAL("key_file", "path", "", "Its key."),
-	SPECIAL("server_name", "text", "", "Name expected in the server's certificate."), END };
+static const struct config_key tls[] = {
+	PATH("ca_file", "", IN_CONFIG(ledger.tls.ca_file),
+	    "Certificates of the authorities that are trusted. Default: the system's."),
+	PATH("cert_file", "", IN_CONFIG(ledger.tls.cert_file), "This host's certificate. Default: none."),
+	PATH("key_file", "", IN_CONFIG(ledger.tls.key_file), "Its key."),
+	TEXT("server_name", "", IN_CONFIG(ledger.tls.server_name),
+	    "Name expected in the server's certificate. Default: the server's host."),
+	END
+};
 
 static const struct config_key http[] = {
 	SPECIAL("listen", "ADDRESS:PORT or off", "127.0.0.1:9464",

@@ -90,6 +90,8 @@ int kafka_producer_send(struct kafka_producer *k, const char *topic, struct byte
     const struct kafka_header *headers, size_t n, int64_t timestamp_ms, void *cookie);
 /* The cluster's id, copied; -errno while it is not known. */
 int kafka_producer_cluster(struct kafka_producer *k, int timeout_ms, char *ret_id, size_t size);
+/* Has this group committed any offset, of any topic?  1, 0, or -errno with `why`. */
+int kafka_producer_group_used(struct kafka_producer *k, const char *group, int timeout_ms, char *why, size_t size);
 /* Waits for acks up to timeout_ms, then destroys; takes k; NULL is allowed. */
 void kafka_producer_close(struct kafka_producer *k, int timeout_ms);
 

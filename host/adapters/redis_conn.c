@@ -3,55 +3,45 @@
 #include "adapters/keyed_hash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 2000
 #define READ_SIZE (256 * 1024)
-/* A reply larger than this is no reply of ours: a page of the log is far below it. */
+/* Replies larger than this are none of ours: a page of the log, or some chunks, are far below it. */
 #define REPLY_MAX (512u * 1024 * 1024)
-#define ARGS_MAX 32
 
 struct redis_conn {
-	struct redis_address address;
+	struct redis_login login;
+	struct redis_conn_hooks hooks;
 	int64_t timeout_ms;
-	int (*greet)(void *arg, struct redis_conn *c);
-	void *arg;
-	int fd; /* -1: none */
+	struct redis_socket socket;
+	char place[80]; /* as shown */
 	redisReader *reader;
-	redisReply *reply;
+	redisReply **replies;
+	size_t n_replies, cap_replies;
 	char *read_buffer;
 	struct buf command;
 	struct mono retry_at;
 	int64_t backoff_ms;
 	uint64_t count;
-	char text[256];
+	int64_t certificate_expiry;
+	char text[320];
 };
 
-/* ---- The socket */
-
-struct redis_conn *redis_conn_new(const struct redis_address *a, int64_t timeout_ms,
-    int (*greet)(void *arg, struct redis_conn *c), void *arg)
+struct redis_conn *redis_conn_new(
+    const struct redis_login *login, int64_t timeout_ms, const struct redis_conn_hooks *hooks)
 {
 	struct redis_conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	c->address = *a;
+	c->login = *login;
+	c->hooks = *hooks;
 	c->timeout_ms = timeout_ms;
-	c->greet = greet;
-	c->arg = arg;
-	c->fd = -1;
+	c->socket.fd = -1;
 	c->read_buffer = malloc(READ_SIZE);
 	if (c->read_buffer == NULL) {
 		free(c);
@@ -60,22 +50,19 @@ struct redis_conn *redis_conn_new(const struct redis_address *a, int64_t timeout
 	return c;
 }
 
-static void drop_reply(struct redis_conn *c)
+static void drop_replies(struct redis_conn *c)
 {
-	if (c->reply != NULL)
-		freeReplyObject(c->reply);
-	c->reply = NULL;
+	while (c->n_replies > 0)
+		freeReplyObject(c->replies[--c->n_replies]);
 }
 
 static void disconnect(struct redis_conn *c)
 {
-	drop_reply(c);
+	drop_replies(c);
 	if (c->reader != NULL)
 		redisReaderFree(c->reader);
 	c->reader = NULL;
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	redis_socket_close(&c->socket);
 }
 
 void redis_conn_free(struct redis_conn *c)
@@ -84,6 +71,7 @@ void redis_conn_free(struct redis_conn *c)
 		return;
 	disconnect(c);
 	buf_free(&c->command);
+	free(c->replies);
 	free(c->read_buffer);
 	free(c);
 }
@@ -96,6 +84,17 @@ const char *redis_conn_text(const struct redis_conn *c)
 uint64_t redis_conn_count(const struct redis_conn *c)
 {
 	return c->count;
+}
+
+int64_t redis_conn_certificate_expiry(const struct redis_conn *c)
+{
+	return c->certificate_expiry;
+}
+
+void redis_conn_reset(struct redis_conn *c)
+{
+	disconnect(c);
+	c->retry_at = (struct mono){ 0 };
 }
 
 static void back_off(struct redis_conn *c)
@@ -112,115 +111,21 @@ static void back_off(struct redis_conn *c)
 
 void redis_conn_fail(struct redis_conn *c, const char *format, ...)
 {
-	char what[160];
+	char what[224];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	if (c->address.host != NULL)
-		snprintf(
-		    c->text, sizeof(c->text), "redis %.40s:%u: %s", c->address.host, c->address.port, what);
-	else
-		snprintf(c->text, sizeof(c->text), "redis %.60s: %s", c->address.path, what);
+	snprintf(c->text, sizeof(c->text), "redis %s: %s", c->place, what);
 	disconnect(c);
 	back_off(c);
 }
 
-static int wait_for(struct redis_conn *c, short events, struct mono deadline)
-{
-	struct pollfd pfd = { .fd = c->fd, .events = events };
-	int64_t us;
-	int n;
-
-	do {
-		us = mono_diff_us(deadline, mono_now());
-		if (us <= 0)
-			return -ETIMEDOUT;
-		n = poll(&pfd, 1, (int)((us + 999) / 1000));
-	} while (n == 0 || (n < 0 && errno == EINTR));
-	return n < 0 ? -errno : 0;
-}
-
-static int connect_one(struct redis_conn *c, const struct sockaddr *addr, socklen_t len, struct mono deadline)
-{
-	int r, error = 0, one = 1, user_timeout = (int)c->timeout_ms;
-	socklen_t size = sizeof(error);
-
-	c->fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -errno;
-	if (addr->sa_family != AF_UNIX) {
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-		setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof(user_timeout));
-	}
-	r = connect(c->fd, addr, len) == 0 ? 0 : -errno;
-	if (r == -EINPROGRESS) {
-		r = wait_for(c, POLLOUT, deadline);
-		if (r == 0 && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
-			r = -error;
-	}
-	if (r < 0) {
-		close(c->fd);
-		c->fd = -1;
-	}
-	return r;
-}
-
-static int connect_path(struct redis_conn *c, struct mono deadline)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	size_t len = strlen(c->address.path);
-
-	if (len >= sizeof(un.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(un.sun_path, c->address.path, len + 1);
-	return connect_one(c, (const struct sockaddr *)&un, sizeof(un), deadline);
-}
-
-static int connect_host(struct redis_conn *c, struct mono deadline)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list, *a;
-	char port[8];
-	int r;
-
-	snprintf(port, sizeof(port), "%u", c->address.port);
-	if (getaddrinfo(c->address.host, port, &hints, &list) != 0)
-		return -EHOSTUNREACH;
-	r = -EHOSTUNREACH;
-	for (a = list; a != NULL && r < 0; a = a->ai_next)
-		r = connect_one(c, a->ai_addr, a->ai_addrlen, deadline);
-	freeaddrinfo(list);
-	return r;
-}
-
 /* ---- Commands */
 
-static int send_all(struct redis_conn *c, const char *data, size_t len, struct mono deadline)
+static int receive_one(struct redis_conn *c, size_t *total, struct mono deadline)
 {
-	while (len > 0) {
-		ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EAGAIN) {
-			int r = wait_for(c, POLLOUT, deadline);
-
-			if (r < 0)
-				return r;
-		} else if (n < 0 && errno != EINTR) {
-			return -errno;
-		} else if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-static int receive(struct redis_conn *c, struct mono deadline)
-{
-	size_t total = 0;
-
 	for (;;) {
 		ssize_t n;
 		void *reply = NULL;
@@ -228,97 +133,142 @@ static int receive(struct redis_conn *c, struct mono deadline)
 		if (redisReaderGetReply(c->reader, &reply) != REDIS_OK)
 			return -EPROTO;
 		if (reply != NULL) {
-			c->reply = reply;
+			c->replies[c->n_replies++] = reply;
 			return 0;
 		}
-		n = recv(c->fd, c->read_buffer, READ_SIZE, 0);
-		if (n == 0)
-			return -ECONNRESET;
-		if (n < 0 && errno == EAGAIN) {
-			int r = wait_for(c, POLLIN, deadline);
-
-			if (r < 0)
-				return r;
-		} else if (n < 0 && errno != EINTR) {
-			return -errno;
-		} else if (n > 0) {
-			total += (size_t)n;
-			if (total > REPLY_MAX ||
-			    redisReaderFeed(c->reader, c->read_buffer, (size_t)n) != REDIS_OK)
-				return -EPROTO;
-		}
+		n = redis_socket_receive(&c->socket, c->read_buffer, READ_SIZE, deadline);
+		if (n < 0)
+			return (int)n;
+		*total += (size_t)n;
+		if (*total > REPLY_MAX || redisReaderFeed(c->reader, c->read_buffer, (size_t)n) != REDIS_OK)
+			return -EPROTO;
 	}
 }
 
-static int exchange(struct redis_conn *c, int argc, const struct bytes *argv, struct mono deadline)
+static void format(struct redis_conn *c, const struct redis_command *command)
 {
-	int r;
-
-	drop_reply(c);
-	buf_clear(&c->command);
-	buf_printf(&c->command, "*%d\r\n", argc);
-	for (int i = 0; i < argc; i++) {
-		buf_printf(&c->command, "$%zu\r\n", argv[i].len);
-		buf_add(&c->command, argv[i].data, argv[i].len);
+	buf_printf(&c->command, "*%zu\r\n", command->argc);
+	for (size_t i = 0; i < command->argc; i++) {
+		buf_printf(&c->command, "$%zu\r\n", command->argv[i].len);
+		buf_add(&c->command, command->argv[i].data, command->argv[i].len);
 		buf_add(&c->command, "\r\n", 2);
 	}
-	r = send_all(c, c->command.data, c->command.len, deadline);
-	if (r == 0)
-		r = receive(c, deadline);
-	if (r == -EPROTO)
+}
+
+static int make_room(struct redis_conn *c, size_t n)
+{
+	redisReply **grown;
+
+	if (n <= c->cap_replies)
+		return 0;
+	grown = realloc(c->replies, n * sizeof(redisReply *));
+	if (grown == NULL)
+		return -ENOMEM;
+	c->replies = grown;
+	c->cap_replies = n;
+	return 0;
+}
+
+static int exchange(
+    struct redis_conn *c, const struct redis_command *commands, size_t n, struct mono deadline)
+{
+	size_t total = 0;
+	int r = 0;
+
+	drop_replies(c);
+	if (make_room(c, n) < 0) {
+		redis_conn_fail(c, "out of memory");
+		return -ENOMEM;
+	}
+	buf_clear(&c->command);
+	for (size_t i = 0; i < n; i++)
+		format(c, &commands[i]);
+	r = redis_socket_send(&c->socket, c->command.data, c->command.len, deadline);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = receive_one(c, &total, deadline);
+	if (r == -EPROTO && c->socket.tls == NULL)
 		redis_conn_fail(c, "the reply is not RESP: %s",
 		    c->reader->errstr[0] == '\0' ? "too large" : c->reader->errstr);
 	else if (r < 0)
-		redis_conn_fail(c, "%.*s: %s", (int)argv[0].len, (const char *)argv[0].data, strerror(-r));
+		redis_conn_fail(c, "%.*s: %s", (int)commands[0].argv[0].len,
+		    (const char *)commands[0].argv[0].data, c->socket.text);
 	return r;
 }
 
-/* A command of the greeting; anything but a good reply ends the connection. */
-static int say(struct redis_conn *c, int argc, const struct bytes *argv, struct mono deadline)
+static int exchange_one(struct redis_conn *c, size_t argc, const struct bytes *argv, struct mono deadline)
 {
-	int r = exchange(c, argc, argv, deadline);
+	return exchange(c, &(struct redis_command){ argc, argv }, 1, deadline);
+}
+
+/* ---- The greeting */
+
+/* A command of it; anything but a good reply ends the connection. */
+static int say(struct redis_conn *c, size_t argc, const struct bytes *argv, struct mono deadline)
+{
+	int r = exchange_one(c, argc, argv, deadline);
+	char text[160];
 
 	if (r < 0)
 		return r;
-	if (c->reply->type != REDIS_REPLY_ERROR)
+	if (c->replies[0]->type != REDIS_REPLY_ERROR)
 		return 0;
-	redis_conn_fail(c, "%.*s refused: %s", (int)argv[0].len, (const char *)argv[0].data, c->reply->str);
+	/* It goes with the connection. */
+	snprintf(text, sizeof(text), "%s", c->replies[0]->str);
+	redis_conn_fail(c, "%.*s refused: %s", (int)argv[0].len, (const char *)argv[0].data, text);
 	return -EACCES;
 }
 
 static int introduce(struct redis_conn *c, struct mono deadline)
 {
-	const struct redis_address *a = &c->address;
+	const struct redis_login *l = &c->login;
 	char database[12];
 	int r = 0;
 
-	if (a->password != NULL && a->user != NULL)
+	if (l->password != NULL && l->user != NULL)
 		r = say(c, 3,
 		    (struct bytes[]){
-			bytes_of_text("AUTH"), bytes_of_text(a->user), bytes_of_text(a->password) },
+			bytes_of_text("AUTH"), bytes_of_text(l->user), bytes_of_text(l->password) },
 		    deadline);
-	else if (a->password != NULL)
+	else if (l->password != NULL)
 		r = say(
-		    c, 2, (struct bytes[]){ bytes_of_text("AUTH"), bytes_of_text(a->password) }, deadline);
-	if (r == 0 && a->database != 0) {
-		snprintf(database, sizeof(database), "%u", a->database);
+		    c, 2, (struct bytes[]){ bytes_of_text("AUTH"), bytes_of_text(l->password) }, deadline);
+	if (r == 0 && l->database != 0) {
+		snprintf(database, sizeof(database), "%u", l->database);
 		r = say(c, 2, (struct bytes[]){ bytes_of_text("SELECT"), bytes_of_text(database) }, deadline);
 	}
 	/* The name is for CLIENT LIST; an ACL may deny it. */
 	if (r == 0)
-		r = exchange(c, 3,
+		r = exchange_one(c, 3,
 		    (struct bytes[]){
-			bytes_of_text("CLIENT"), bytes_of_text("SETNAME"), bytes_of_text(a->name) },
+			bytes_of_text("CLIENT"), bytes_of_text("SETNAME"), bytes_of_text(l->name) },
 		    deadline);
 	return r;
 }
 
+static void show_place(struct redis_conn *c, const struct redis_place *p)
+{
+	if (p->host == NULL)
+		snprintf(c->place, sizeof(c->place), "%.70s", p->path);
+	else
+		snprintf(c->place, sizeof(c->place), strchr(p->host, ':') == NULL ? "%.60s:%u" : "[%.60s]:%u",
+		    p->host, p->port);
+}
+
 static int make(struct redis_conn *c, struct mono deadline)
 {
-	int r = c->address.host == NULL ? connect_path(c, deadline) : connect_host(c, deadline);
+	struct redis_place place;
+	char why[200];
+	int r = c->hooks.where(c->hooks.arg, &place, why, sizeof(why));
 
 	if (r < 0) {
-		redis_conn_fail(c, "%s", strerror(-r));
+		snprintf(c->text, sizeof(c->text), "%s", why);
+		back_off(c);
+		return r;
+	}
+	show_place(c, &place);
+	r = redis_socket_open(&c->socket, &place, c->timeout_ms, deadline);
+	if (r < 0) {
+		redis_conn_fail(c, "%s", c->socket.text);
 		return r;
 	}
 	c->reader = redisReaderCreate();
@@ -329,40 +279,67 @@ static int make(struct redis_conn *c, struct mono deadline)
 	/* Keep large buffers: replies are read every millisecond. */
 	c->reader->maxbuf = 4 * READ_SIZE;
 	c->count++;
+	c->certificate_expiry = c->socket.tls == NULL ? 0 : tls_peer_expiry(c->socket.tls);
 	r = introduce(c, deadline);
-	if (r == 0 && c->greet != NULL)
-		r = c->greet(c->arg, c);
+	if (r == 0 && c->hooks.greet != NULL)
+		r = c->hooks.greet(c->hooks.arg, c);
 	if (r == 0)
 		c->backoff_ms = 0;
 	return r;
 }
 
-int redis_conn_ask(
-    struct redis_conn *c, int argc, const struct bytes *argv, const struct redis_value **ret_value)
+/* ---- Calls */
+
+static const struct redis_value *value(redisReply *r)
 {
-	int r = exchange(c, argc, argv, mono_add_ms(mono_now(), c->timeout_ms));
+	return (const struct redis_value *)(const void *)r;
+}
+
+int redis_conn_ask(
+    struct redis_conn *c, size_t argc, const struct bytes *argv, const struct redis_value **ret_value)
+{
+	int r = exchange_one(c, argc, argv, mono_add_ms(mono_now(), c->timeout_ms));
 
 	if (r == 0)
-		*ret_value = (const struct redis_value *)(const void *)c->reply;
+		*ret_value = value(c->replies[0]);
+	return r;
+}
+
+static int connected(struct redis_conn *c, struct mono now, struct mono deadline)
+{
+	if (c->socket.fd >= 0)
+		return 0;
+	return mono_before(now, c->retry_at) ? -ENOTCONN : make(c, deadline);
+}
+
+int redis_conn_ready(struct redis_conn *c)
+{
+	struct mono now = mono_now();
+
+	return connected(c, now, mono_add_ms(now, c->timeout_ms));
+}
+
+int redis_conn_run(struct redis_conn *c, const struct redis_command *commands, size_t n,
+    const struct redis_value *const **ret_values)
+{
+	struct mono now = mono_now(), deadline = mono_add_ms(now, c->timeout_ms);
+	int r = connected(c, now, deadline);
+
+	if (r < 0)
+		return r;
+	r = exchange(c, commands, n, deadline);
+	if (r == 0)
+		*ret_values = (const struct redis_value *const *)(const void *)c->replies;
 	return r;
 }
 
 int redis_conn_call(
-    struct redis_conn *c, int argc, const struct bytes *argv, const struct redis_value **ret_value)
+    struct redis_conn *c, size_t argc, const struct bytes *argv, const struct redis_value **ret_value)
 {
-	struct mono now = mono_now(), deadline = mono_add_ms(now, c->timeout_ms);
-	int r;
+	const struct redis_value *const *values;
+	int r = redis_conn_run(c, &(struct redis_command){ argc, argv }, 1, &values);
 
-	if (c->fd < 0) {
-		if (mono_before(now, c->retry_at))
-			return -ENOTCONN;
-		r = make(c, deadline);
-		if (r < 0)
-			return r;
-	}
-	r = exchange(c, argc, argv, deadline);
-	if (r < 0)
-		return r;
-	*ret_value = (const struct redis_value *)(const void *)c->reply;
-	return 0;
+	if (r == 0)
+		*ret_value = values[0];
+	return r;
 }

@@ -14,6 +14,7 @@
 struct redis_reaction {
 	const char *code;		/* first word of the reply */
 	enum store_trouble trouble;
+	bool elsewhere;			/* the connection leads to the wrong server: find the right one */
 	const char *remedy;
 };
 

@@ -61,43 +61,81 @@ void redis_new_version(struct ledger_version *ret_version)
 
 /* ---- Metadata */
 
-void redis_meta_format(const struct ledger_meta *meta, const char *run_id, struct redis_meta_fields *f)
+void redis_meta_format(const struct ledger_meta *meta, struct redis_meta_fields *f)
 {
-	static const char *const names[REDIS_META_FIELDS] = { "format", "rules", "identity", "hash_key",
-		"version", "generation", "oldest", "run_id", "cluster", "group", "id_rule", "retention_ms" };
-	char(*v)[260] = f->values;
+	static const char *const names[REDIS_META_FIELDS] = { "format", "rules", "identity", "replaces",
+		"hash_key", "version", "generation", "oldest", "cluster", "group", "id_rule", "retention_ms",
+		"dropped_s" };
+	char(*v)[REDIS_FIELD_MAX] = f->values;
 
 	memcpy(f->names, names, sizeof(names));
 	snprintf(v[0], sizeof(v[0]), "%u", meta->format);
 	snprintf(v[1], sizeof(v[1]), "%u", meta->rules);
 	redis_hex(meta->identity, sizeof(meta->identity), v[2]);
-	redis_hex(meta->hash_key, sizeof(meta->hash_key), v[3]);
-	redis_hex(meta->version.b, sizeof(meta->version.b), v[4]);
-	snprintf(v[5], sizeof(v[5]), "%u", meta->generation);
-	snprintf(v[6], sizeof(v[6]), "%u", meta->oldest);
-	snprintf(v[7], sizeof(v[7]), "%s", run_id);
+	redis_hex(meta->replaces, sizeof(meta->replaces), v[3]);
+	redis_hex(meta->hash_key, sizeof(meta->hash_key), v[4]);
+	redis_hex(meta->version.b, sizeof(meta->version.b), v[5]);
+	snprintf(v[6], sizeof(v[6]), "%u", meta->generation);
+	snprintf(v[7], sizeof(v[7]), "%u", meta->oldest);
 	snprintf(v[8], sizeof(v[8]), "%s", meta->cluster);
 	snprintf(v[9], sizeof(v[9]), "%s", meta->group);
 	snprintf(v[10], sizeof(v[10]), "%016llx", (unsigned long long)meta->id_rule);
 	snprintf(v[11], sizeof(v[11]), "%llu", (unsigned long long)meta->retention_ms);
+	snprintf(v[12], sizeof(v[12]), "%llu", (unsigned long long)meta->dropped_s);
 }
 
-static struct bytes field(const struct redis_value *v, const char *name)
+void redis_segment_format(
+    const struct segment_info *i, char field[REDIS_SEGMENT_FIELD], char value[REDIS_SEGMENT_VALUE])
 {
-	for (size_t i = 0; i + 1 < redis_value_count(v); i += 2)
-		if (bytes_equal(redis_value_text(redis_value_at(v, i)), bytes_of_text(name)))
-			return redis_value_text(redis_value_at(v, i + 1));
+	memcpy(field, "seg:", 4);
+	redis_hex(i->id, SEGMENT_ID, field + 4);
+	snprintf(value, REDIS_SEGMENT_VALUE, "%u %u %u %u %u %u %u %08x", i->n, i->q, i->known, i->tier,
+	    i->t_min, i->t_max, i->generation, i->crc);
+}
+
+/* The numbers of a segment's field, each up to its maximum; nothing behind them. */
+static int parse_segment(struct bytes field, struct bytes value, struct segment_info *i)
+{
+	char text[REDIS_SEGMENT_VALUE], rest;
+	unsigned q, known, tier;
+
+	if (field.len != 4 + 2 * SEGMENT_ID || value.len == 0 || value.len >= sizeof(text) ||
+	    redis_unhex((struct bytes){ (const char *)field.data + 4, 2 * SEGMENT_ID }, i->id, SEGMENT_ID) <
+		0)
+		return -EBADMSG;
+	memcpy(text, value.data, value.len);
+	text[value.len] = '\0';
+	if (sscanf(text, "%u %u %u %u %u %u %u %8x%c", &i->n, &q, &known, &tier, &i->t_min, &i->t_max,
+		&i->generation, &i->crc, &rest) != 8 ||
+	    q > 255 || known > 255 || tier > 255)
+		return -EBADMSG;
+	i->q = (uint8_t)q;
+	i->known = (uint8_t)known;
+	i->tier = (uint8_t)tier;
+	return segment_check_info(i);
+}
+
+struct fields {
+	const struct redis_value *v;
+	size_t first;
+};
+
+static struct bytes field(const struct fields *f, const char *name)
+{
+	for (size_t i = f->first; i + 1 < redis_value_count(f->v); i += 2)
+		if (bytes_equal(redis_value_text(redis_value_at(f->v, i)), bytes_of_text(name)))
+			return redis_value_text(redis_value_at(f->v, i + 1));
 	return (struct bytes){ NULL, 0 };
 }
 
-static int number_field(const struct redis_value *v, const char *name, uint64_t max, uint64_t *ret_number)
+static int number_field(const struct fields *v, const char *name, uint64_t max, uint64_t *ret_number)
 {
 	int r = redis_number(field(v, name), ret_number);
 
 	return r < 0 || *ret_number > max ? -EBADMSG : 0;
 }
 
-static int text_field(const struct redis_value *v, const char *name, char *ret_text, size_t size)
+static int text_field(const struct fields *v, const char *name, char *ret_text, size_t size)
 {
 	struct bytes text = field(v, name);
 
@@ -108,7 +146,7 @@ static int text_field(const struct redis_value *v, const char *name, char *ret_t
 	return 0;
 }
 
-static const char *parse_fields(const struct redis_value *v, struct ledger_meta *m)
+static const char *parse_fields(const struct fields *v, struct ledger_meta *m)
 {
 	uint64_t rules, generation, oldest;
 	uint8_t rule[8];
@@ -135,6 +173,13 @@ static const char *parse_fields(const struct redis_value *v, struct ledger_meta 
 		return "id_rule";
 	if (number_field(v, "retention_ms", UINT64_MAX, &m->retention_ms) < 0)
 		return "retention_ms";
+	if (redis_unhex(field(v, "replaces"), m->replaces, sizeof(m->replaces)) < 0)
+		return "replaces";
+	if (number_field(v, "dropped_s", UINT64_MAX, &m->dropped_s) < 0)
+		return "dropped_s";
+	if (field(v, "heal_until_us").data != NULL &&
+	    number_field(v, "heal_until_us", UINT64_MAX, &m->heal_until_us) < 0)
+		return "heal_until_us";
 	m->rules = (unsigned)rules;
 	m->generation = (uint32_t)generation;
 	m->oldest = (uint32_t)oldest;
@@ -144,13 +189,37 @@ static const char *parse_fields(const struct redis_value *v, struct ledger_meta 
 	return NULL;
 }
 
-int redis_meta_parse(const struct redis_value *v, struct ledger_meta *ret_meta, char *why, size_t size)
+static bool begins(struct bytes text, const char *prefix)
 {
-	struct ledger_meta m = { .format = 0 };
+	return text.len >= strlen(prefix) && memcmp(text.data, prefix, strlen(prefix)) == 0;
+}
+
+/* Those of which there may be many.  NULL, or the name of the field that is not of its form. */
+static const char *parse_lists(const struct fields *f, struct ledger_meta *m)
+{
+	for (size_t i = f->first; i + 1 < redis_value_count(f->v); i += 2) {
+		struct bytes name = redis_value_text(redis_value_at(f->v, i));
+
+		m->unhealed += begins(name, "unhealed:");
+		if (!begins(name, "seg:"))
+			continue;
+		if (m->n_segments == LEDGER_MAX_SEGMENTS ||
+		    parse_segment(
+			name, redis_value_text(redis_value_at(f->v, i + 1)), &m->segments[m->n_segments]) < 0)
+			return "seg:";
+		m->n_segments++;
+	}
+	return NULL;
+}
+
+int redis_meta_parse(
+    const struct redis_value *v, size_t first, struct ledger_meta *ret_meta, char *why, size_t size)
+{
+	struct fields fields = { v, first };
 	uint64_t format;
 	const char *bad;
 
-	if (number_field(v, "format", 65535, &format) < 0) {
+	if (number_field(&fields, "format", 65535, &format) < 0) {
 		snprintf(why, size,
 		    "the key of the ledger's metadata holds something else (no field format): use another "
 		    "ledger.prefix");
@@ -162,105 +231,18 @@ int redis_meta_parse(const struct redis_value *v, struct ledger_meta *ret_meta, 
 		    (unsigned long long)format, LEDGER_FORMAT);
 		return -ENOTSUP;
 	}
-	m.format = (unsigned)format;
-	bad = parse_fields(v, &m);
+	*ret_meta = (struct ledger_meta){ .format = (unsigned)format };
+	bad = parse_fields(&fields, ret_meta);
+	if (bad == NULL)
+		bad = parse_lists(&fields, ret_meta);
+	if (bad == NULL &&
+	    (ret_meta->generation == 0 || ret_meta->oldest == 0 ||
+		(ret_meta->oldest != ret_meta->generation && ret_meta->oldest + 1 != ret_meta->generation)))
+		bad = "oldest";
 	if (bad != NULL) {
 		snprintf(why, size,
 		    "the ledger's metadata is damaged: field %s is missing or not of its form", bad);
 		return -EBADMSG;
 	}
-	*ret_meta = m;
 	return 0;
-}
-
-/* ---- The server */
-
-/* The value of "name:" in the text of INFO; empty if it is not there. */
-static struct bytes info_value(struct bytes info, const char *name)
-{
-	size_t len = strlen(name);
-	const char *p = info.data, *end = p + info.len;
-
-	while (p != NULL && p < end) {
-		const char *eol = memchr(p, '\n', (size_t)(end - p));
-
-		if (eol == NULL)
-			eol = end;
-		if ((size_t)(eol - p) > len && memcmp(p, name, len) == 0 && p[len] == ':') {
-			const char *v = p + len + 1;
-
-			return (struct bytes){ v, (size_t)(eol - v) - (eol > v && eol[-1] == '\r') };
-		}
-		p = eol + 1;
-	}
-	return (struct bytes){ "", 0 };
-}
-
-static void copy_text(struct bytes text, char *ret_text, size_t size)
-{
-	size_t len = text.len < size ? text.len : size - 1;
-
-	memcpy(ret_text, text.data, len);
-	ret_text[len] = '\0';
-}
-
-static int refuse(struct redis_conn *c, struct redis_server *s, enum store_trouble trouble, const char *text)
-{
-	s->trouble = trouble;
-	redis_conn_fail(c, "%s", text);
-	return -EPERM;
-}
-
-static int judge(struct redis_conn *c, struct redis_server *s, struct bytes info)
-{
-	char policy[32], text[160];
-
-	copy_text(info_value(info, "run_id"), s->run_id, sizeof(s->run_id));
-	copy_text(info_value(info, "redis_version"), s->version, sizeof(s->version));
-	copy_text(info_value(info, "maxmemory_policy"), policy, sizeof(policy));
-	if (strtoul(s->version, NULL, 10) < 7) {
-		snprintf(text, sizeof(text), "version %s is too old: 7.0 or later is needed", s->version);
-		return refuse(c, s, STORE_REFUSED, text);
-	}
-	if (bytes_equal(info_value(info, "cluster_enabled"), bytes_of_text("1")))
-		return refuse(
-		    c, s, STORE_REFUSED, "it runs in cluster mode, which this version does not support");
-	if (!bytes_equal(info_value(info, "role"), bytes_of_text("master")))
-		return refuse(c, s, STORE_READONLY, "it is a replica: point ledger.url at the master");
-	if (strcmp(policy, "noeviction") != 0) {
-		snprintf(text, sizeof(text),
-		    "maxmemory-policy is %s, which drops ids silently: CONFIG SET maxmemory-policy noeviction",
-		    policy);
-		return refuse(c, s, STORE_REFUSED, text);
-	}
-	if (bytes_equal(info_value(info, "loading"), bytes_of_text("1")))
-		return refuse(c, s, STORE_LOADING, "it reads its data set");
-	return 0;
-}
-
-int redis_server_greet(struct redis_conn *c, struct redis_server *s)
-{
-	const struct redis_value *v;
-	int r = redis_conn_ask(c, 1, (struct bytes[]){ bytes_of_text("INFO") }, &v);
-
-	if (r < 0)
-		return r;
-	if (redis_value_kind(v) == REDIS_ERROR) {
-		s->trouble = STORE_DENIED;
-		redis_conn_fail(c, "INFO refused: %.*s", (int)redis_value_text(v).len,
-		    (const char *)redis_value_text(v).data);
-		return -EPERM;
-	}
-	if (redis_value_text(v).data == NULL)
-		return refuse(c, s, STORE_REFUSED, "INFO: the reply is not of its form");
-	return judge(c, s, redis_value_text(v));
-}
-
-void redis_stats_parse(struct bytes info, struct store_stats *ret_stats)
-{
-	if (info.data == NULL)
-		return;
-	redis_number(info_value(info, "used_memory"), &ret_stats->memory);
-	redis_number(info_value(info, "maxmemory"), &ret_stats->memory_limit);
-	copy_text(info_value(info, "maxmemory_policy"), ret_stats->policy, sizeof(ret_stats->policy));
 }

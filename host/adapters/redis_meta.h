@@ -1,4 +1,4 @@
-/* redis_meta.h - the metadata hash as text, and what a server says of itself.
+/* redis_meta.h - the metadata hash as text.
  *
  * Owns:    nothing.
  * Threads: any.
@@ -16,25 +16,21 @@ int redis_unhex(struct bytes text, uint8_t *ret_data, size_t len);	/* 0 or -EINV
 int redis_number(struct bytes text, uint64_t *ret_number);		/* decimal digits only; 0 or -EINVAL */
 void redis_new_version(struct ledger_version *ret_version);
 
-#define REDIS_META_FIELDS 12
+/* All fields that a compare-and-set writes; run_id, created, fence_floor and what belongs to healing are the
+ * server's or the scripts'. */
+#define REDIS_META_FIELDS 13
+#define REDIS_FIELD_MAX 260
 struct redis_meta_fields {
 	const char *names[REDIS_META_FIELDS];
-	char values[REDIS_META_FIELDS][260];
+	char values[REDIS_META_FIELDS][REDIS_FIELD_MAX];
 };
-void redis_meta_format(const struct ledger_meta *meta, const char *run_id, struct redis_meta_fields *ret_fields);
-/* From the reply to HGETALL.  -EBADMSG, -ENOTSUP (a newer format), with `why`. */
-int redis_meta_parse(const struct redis_value *v, struct ledger_meta *ret_meta, char *why, size_t size);
+void redis_meta_format(const struct ledger_meta *meta, struct redis_meta_fields *ret_fields);
+/* "seg:ID" and what is said of it. */
+#define REDIS_SEGMENT_FIELD 24
+#define REDIS_SEGMENT_VALUE 96
+void redis_segment_format(const struct segment_info *info, char field[REDIS_SEGMENT_FIELD], char value[REDIS_SEGMENT_VALUE]);
 
-struct redis_server {
-	char run_id[48];
-	char version[32];
-	enum store_trouble trouble;	/* why it was refused */
-	uint64_t lease_us;		/* ours, to cap others' with when the server changed */
-};
-
-/* The greeting of a new connection: asks INFO and refuses a server that would lose the ledger or cannot hold it.
- * 0; -EPERM: refused, s->trouble says how; other -errno. */
-int redis_server_greet(struct redis_conn *c, struct redis_server *s);
-void redis_stats_parse(struct bytes info, struct store_stats *ret_stats);
+/* From fields and values, from the `first` element of the reply on.  -EBADMSG, -ENOTSUP (a newer format), with `why`. */
+int redis_meta_parse(const struct redis_value *v, size_t first, struct ledger_meta *ret_meta, char *why, size_t size);
 
 #endif

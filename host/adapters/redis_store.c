@@ -1,117 +1,9 @@
-/* The ledger's calls on Redis: keys, scripts, and replies that are checked before they are believed. */
+/* The ledger's calls on Redis: replies are checked before they are believed. */
 #include "adapters/redis_store_private.h"
-
-#include "adapters/redis_errors.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- Failures */
-
-static int failed(struct redis_store *s, int r)
-{
-	s->store.connections = redis_conn_count(s->conn);
-	if (r == -ENOTCONN && s->store.trouble != STORE_TROUBLE_NONE)
-		return r; /* waiting to connect again: what went wrong stands */
-	s->store.trouble = r == -EPERM ? s->server.trouble : r == -EACCES ? STORE_DENIED : STORE_UNREACHABLE;
-	snprintf(s->store.text, sizeof(s->store.text), "%s", redis_conn_text(s->conn));
-	return r;
-}
-
-static int error_reply(struct redis_store *s, const char *what, struct bytes text)
-{
-	const struct redis_reaction *reaction = redis_reaction(text);
-
-	s->store.trouble = reaction->trouble;
-	snprintf(s->store.text, sizeof(s->store.text), "%s: %.*s; %s", what,
-	    (int)(text.len > 120 ? 120 : text.len), (const char *)text.data, reaction->remedy);
-	return reaction->trouble == STORE_OOM      ? -ENOMEM
-	       : reaction->trouble == STORE_DENIED ? -EACCES
-						   : -EAGAIN;
-}
-
-/* A reply of another shape: not to be believed, and nor is what may follow on this connection. */
-int redis_store_bad_reply(struct redis_store *s, const char *what)
-{
-	redis_conn_fail(s->conn, "%s: the reply is not of its form", what);
-	s->store.trouble = STORE_REFUSED;
-	snprintf(s->store.text, sizeof(s->store.text), "%s", redis_conn_text(s->conn));
-	return -EPROTO;
-}
-
-static int command(struct redis_store *s, const char *what, int argc, const struct bytes *argv,
-    const struct redis_value **ret_value)
-{
-	int r = redis_conn_call(s->conn, argc, argv, ret_value);
-
-	if (r < 0)
-		return failed(s, r);
-	s->store.connections = redis_conn_count(s->conn);
-	if (redis_value_kind(*ret_value) == REDIS_ERROR)
-		return error_reply(s, what, redis_value_text(*ret_value));
-	return 0;
-}
-
-/* ---- Scripts */
-
-static int load_script(struct redis_store *s, enum ledger_script script)
-{
-	const struct redis_value *v;
-	struct bytes argv[] = { bytes_of_text("SCRIPT"), bytes_of_text("LOAD"),
-		bytes_of_text(ledger_script_text(script)) };
-	int r = command(s, "SCRIPT LOAD", 3, argv, &v);
-
-	if (r < 0)
-		return r;
-	if (redis_value_text(v).len != 40)
-		return redis_store_bad_reply(s, "SCRIPT LOAD");
-	memcpy(s->sha[script], redis_value_text(v).data, 40);
-	return 0;
-}
-
-/* EVALSHA; argv[0..2] are filled in here.  A script that is not there had no effect: it is loaded and run again. */
-int redis_store_run(struct redis_store *s, enum ledger_script script, unsigned keys, int argc,
-    struct bytes *argv, const struct redis_value **ret_value)
-{
-	char n[NUMBER_MAX];
-
-	for (int attempt = 0;; attempt++) {
-		int r = 0;
-
-		if (s->sha_connection != redis_conn_count(s->conn)) {
-			memset(s->sha, 0, sizeof(s->sha));
-			s->sha_connection = redis_conn_count(s->conn);
-		}
-		if (s->sha[script][0] == '\0')
-			r = load_script(s, script);
-		if (r < 0)
-			return r;
-		/* Loading may have made the connection. */
-		s->sha_connection = redis_conn_count(s->conn);
-		snprintf(n, sizeof(n), "%u", keys);
-		argv[0] = bytes_of_text("EVALSHA");
-		argv[1] = bytes_of_text(s->sha[script]);
-		argv[2] = bytes_of_text(n);
-		r = redis_conn_call(s->conn, argc, argv, ret_value);
-		if (r < 0)
-			return failed(s, r);
-		s->store.connections = redis_conn_count(s->conn);
-		if (redis_value_kind(*ret_value) != REDIS_ERROR)
-			return 0;
-		if (attempt > 0 ||
-		    strcmp(redis_reaction(redis_value_text(*ret_value))->code, "NOSCRIPT") != 0)
-			return error_reply(s, "a script", redis_value_text(*ret_value));
-		s->sha[script][0] = '\0';
-	}
-}
-
-static void set_list_key(struct redis_store *s, uint32_t generation)
-{
-	size_t len = strlen(s->meta_key) - 1; /* without the 'm' */
-
-	snprintf(s->list_key, sizeof(s->list_key), "%.*sl:%u", (int)len, s->meta_key, generation);
-}
 
 /* ---- Append and read */
 
@@ -148,161 +40,161 @@ static int take_records(struct redis_store *s, const char *what, const struct re
 		else
 			s->records[i / 2].body = text;
 	}
-	*ret_reply = (struct store_reply){ STORE_OK, s->records, (n + 1) / 2 };
+	*ret_reply = (struct store_reply){ .result = STORE_OK, .records = s->records, .n = (n + 1) / 2 };
 	return 0;
+}
+
+/* WAIT: how many replicas have what this connection wrote. */
+static struct redis_command wait_command(
+    const struct redis_store *s, char replicas[NUMBER_MAX], char ms[NUMBER_MAX], struct bytes argv[3])
+{
+	snprintf(replicas, NUMBER_MAX, "%u", s->replicas);
+	snprintf(ms, NUMBER_MAX, "%lld", (long long)s->timeout_ms / 2);
+	argv[0] = bytes_of_text("WAIT");
+	argv[1] = bytes_of_text(replicas);
+	argv[2] = bytes_of_text(ms);
+	return (struct redis_command){ 3, argv };
+}
+
+static bool enough(const struct redis_store *s, const struct redis_value *v)
+{
+	return redis_value_kind(v) == REDIS_INTEGER && redis_value_integer(v) >= s->replicas;
+}
+
+static int confirm(struct store *store, struct session_id id, uint64_t lease_us)
+{
+	struct redis_store *s = (struct redis_store *)store;
+	char replicas[NUMBER_MAX], ms[NUMBER_MAX];
+	struct bytes argv[3];
+	struct redis_command command = wait_command(s, replicas, ms, argv);
+	const struct redis_value *v;
+	int r = redis_store_ready(s);
+
+	if (s->replicas == 0)
+		return 0;
+	/* WAIT counts for writes of its own connection only. */
+	if (r == 0 && s->wrote != redis_conn_count(s->conn)) {
+		struct store_renewal renewal;
+
+		r = redis_session_renew(store, id, lease_us, &renewal);
+		r = r == -ENOENT ? 0 : r;
+	}
+	if (r == 0)
+		r = redis_store_command(s, "WAIT", command.argc, command.argv, &v);
+	if (r < 0 || enough(s, v))
+		return r;
+	s->store.trouble = STORE_BUSY;
+	snprintf(s->store.text, sizeof(s->store.text),
+	    "%lld of the %u replicas that ledger.durability asks for have the last write: see the replicas",
+	    redis_value_kind(v) == REDIS_INTEGER ? (long long)redis_value_integer(v) : 0, s->replicas);
+	return -EAGAIN;
+}
+
+/* The word of a script that did nothing. */
+static int take_word(struct redis_store *s, const struct redis_value *v, struct store_reply *ret_reply)
+{
+	struct bytes word = redis_value_text(v);
+
+	if (word.len != 1 || strchr("SLR", *(const char *)word.data) == NULL)
+		return redis_store_bad_reply(s, "append");
+	ret_reply->result = *(const char *)word.data == 'S'   ? STORE_STALE
+			    : *(const char *)word.data == 'L' ? STORE_DIVERGED
+							      : STORE_BEHIND;
+	return 0;
+}
+
+/* The commands that go with it: look-ups, WAIT. */
+static int run_append(struct redis_store *s, const struct store_append *a, size_t argc, struct bytes *argv)
+{
+	char replicas[NUMBER_MAX], ms[NUMBER_MAX];
+	struct bytes wait_argv[3];
+	struct redis_command *more = NULL;
+	size_t n = a->n_look;
+	int r = 0;
+
+	if (n + (s->replicas > 0) > 0) {
+		more = malloc((n + 1) * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		r = redis_store_looks(s, a->look, n, more);
+		if (s->replicas > 0)
+			more[n++] = wait_command(s, replicas, ms, wait_argv);
+	}
+	if (r == 0)
+		r = redis_store_script(
+		    s, a->oom_ok ? SCRIPT_APPEND_OOM : SCRIPT_APPEND, 3, argc, argv, more, n);
+	free(more);
+	return r;
 }
 
 static int append(struct store *store, const struct store_append *a, struct store_reply *ret_reply)
 {
 	struct redis_store *s = (struct redis_store *)store;
-	char version[17], session[17], position[NUMBER_MAX], delta[NUMBER_MAX];
-	const struct redis_value *v;
-	struct bytes status;
-	int r;
+	char version[17], session[17], position[NUMBER_MAX], delta[NUMBER_MAX], key[KEY_MAX];
+	int r = redis_store_ready(s);
 
-	set_list_key(s, a->generation);
+	*ret_reply = (struct store_reply){ .result = STORE_STALE };
+	if (r < 0)
+		return r;
+	/* Nothing is appended on a server that its metadata does not name yet. */
+	if (s->adopted[0] != '\0' && strcmp(s->adopted, s->server.run_id) != 0)
+		return 0;
+	redis_store_list_key(s, a->generation, key);
 	redis_hex(a->version.b, sizeof(a->version.b), version);
 	redis_hex(a->session.b, sizeof(a->session.b), session);
 	snprintf(position, sizeof(position), "%llu", (unsigned long long)a->position);
 	snprintf(delta, sizeof(delta), "%u", a->max_delta);
-	r = redis_store_run(s, a->oom_ok ? SCRIPT_APPEND_OOM : SCRIPT_APPEND, 3, 15,
+	r = run_append(s, a, 15,
 	    (struct bytes[]){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, bytes_of_text(s->meta_key),
-		bytes_of_text(s->sessions_key), bytes_of_text(s->list_key), bytes_of_text(version),
+		bytes_of_text(s->sessions_key), bytes_of_text(key), bytes_of_text(version),
 		bytes_of_text(session), bytes_of_text(position), { a->last_tag.b, sizeof(a->last_tag.b) },
 		a->body, { a->tag.b, sizeof(a->tag.b) }, { a->session.b, sizeof(a->session.b) },
-		bytes_of_text(delta), { a->n_ask == 0 ? "" : (const char *)a->ask, 8 * (size_t)a->n_ask } },
-	    &v);
+		bytes_of_text(delta), { a->n_ask == 0 ? "" : (const char *)a->ask, 8 * (size_t)a->n_ask } });
 	if (r < 0)
 		return r;
-	if (redis_value_kind(v) == REDIS_ARRAY)
-		return take_records(s, "append", v, true, ret_reply);
-	status = redis_value_text(v);
-	if (status.len != 1 || strchr("SLR", *(const char *)status.data) == NULL)
-		return redis_store_bad_reply(s, "append");
-	*ret_reply = (struct store_reply){ .result = *(const char *)status.data == 'S'   ? STORE_STALE
-						     : *(const char *)status.data == 'L' ? STORE_DIVERGED
-											 : STORE_BEHIND };
-	return 0;
+	if (redis_value_kind(s->values[0]) == REDIS_ARRAY)
+		r = take_records(s, "append", s->values[0], true, ret_reply);
+	else
+		r = take_word(s, s->values[0], ret_reply);
+	if (r < 0)
+		return r;
+	ret_reply->confirmed = s->replicas == 0 || enough(s, s->values[1 + a->n_look]);
+	return redis_store_looked(s, s->values + 1, a->look, a->n_look);
 }
 
 static int read_log(
     struct store *store, uint32_t generation, uint64_t from, uint32_t max, struct store_reply *ret_reply)
 {
 	struct redis_store *s = (struct redis_store *)store;
-	/* One record more at the front: it tells "nothing new" from "the log is shorter than that". */
+	/* One record more at the front: it tells "nothing new" from "the log is another, or shorter". */
 	uint64_t first = from == 0 ? 0 : from - 1;
-	char a[NUMBER_MAX], b[NUMBER_MAX];
-	const struct redis_value *v;
+	char a[NUMBER_MAX], b[NUMBER_MAX], key[KEY_MAX];
+	struct bytes range[4] = { bytes_of_text("LRANGE") };
+	struct bytes version[3] = { bytes_of_text("HGET"), bytes_of_text(s->meta_key),
+		bytes_of_text("version") };
 	int r;
 
-	set_list_key(s, generation);
+	redis_store_list_key(s, generation, key);
 	snprintf(a, sizeof(a), "%llu", (unsigned long long)(2 * first));
 	snprintf(b, sizeof(b), "%llu", (unsigned long long)(2 * (from + max) - 1));
-	r = command(s, "LRANGE", 4,
-	    (struct bytes[]){
-		bytes_of_text("LRANGE"), bytes_of_text(s->list_key), bytes_of_text(a), bytes_of_text(b) },
-	    &v);
+	range[1] = bytes_of_text(key);
+	range[2] = bytes_of_text(a);
+	range[3] = bytes_of_text(b);
+	r = redis_store_pipe(s, (struct redis_command[]){ { 4, range }, { 3, version } }, 2);
+	for (unsigned i = 0; i < 2 && r == 0; i++)
+		if (redis_value_kind(s->values[i]) == REDIS_ERROR)
+			r = redis_store_error(s, i == 0 ? "LRANGE" : "HGET", redis_value_text(s->values[i]));
+	if (r == 0)
+		r = take_records(s, "LRANGE", s->values[0], false, ret_reply);
 	if (r < 0)
 		return r;
-	r = take_records(s, "LRANGE", v, false, ret_reply);
-	if (r < 0)
-		return r;
+	ret_reply->has_meta = redis_unhex(redis_value_text(s->values[1]), ret_reply->version.b,
+				  sizeof(ret_reply->version.b)) == 0;
 	if (ret_reply->n == 0 && from == 0)
 		return -ENOENT;
-	if (ret_reply->n == 0) {
+	if (ret_reply->n == 0)
 		ret_reply->result = STORE_DIVERGED;
-	} else if (from > 0) {
-		ret_reply->records++;
-		ret_reply->n--;
-	}
 	return 0;
-}
-
-/* ---- Metadata */
-
-static int read_meta(struct redis_store *s, struct ledger_meta *ret_meta)
-{
-	const struct redis_value *v;
-	int r = command(
-	    s, "HGETALL", 2, (struct bytes[]){ bytes_of_text("HGETALL"), bytes_of_text(s->meta_key) }, &v);
-
-	if (r < 0)
-		return r;
-	if (redis_value_kind(v) != REDIS_ARRAY || redis_value_count(v) % 2 != 0)
-		return redis_store_bad_reply(s, "HGETALL");
-	if (redis_value_count(v) == 0)
-		return -ENOENT;
-	r = redis_meta_parse(v, ret_meta, s->store.text, sizeof(s->store.text));
-	if (r < 0)
-		s->store.trouble = STORE_REFUSED;
-	return r;
-}
-
-/* The ledger lies on a server that it was not on before: say so in the metadata, once for all hosts. */
-static int adopt(struct redis_store *s, const struct ledger_meta *meta)
-{
-	char old[17], new[17], lease[NUMBER_MAX];
-	struct ledger_version version;
-	const struct redis_value *v;
-
-	redis_new_version(&version);
-	redis_hex(meta->version.b, sizeof(meta->version.b), old);
-	redis_hex(version.b, sizeof(version.b), new);
-	snprintf(lease, sizeof(lease), "%llu", (unsigned long long)s->server.lease_us);
-	return redis_store_run(s, SCRIPT_ADOPT, 2, 9,
-	    (struct bytes[]){ { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, bytes_of_text(s->meta_key),
-		bytes_of_text(s->sessions_key), bytes_of_text(old), bytes_of_text(new),
-		bytes_of_text(s->server.run_id), bytes_of_text(lease) },
-	    &v);
-}
-
-static int meta_read(struct store *store, struct ledger_meta *ret_meta)
-{
-	struct redis_store *s = (struct redis_store *)store;
-	int r = read_meta(s, ret_meta);
-
-	if (r < 0 || strcmp(ret_meta->run_id, s->server.run_id) == 0)
-		return r;
-	r = adopt(s, ret_meta);
-	return r < 0 ? r : read_meta(s, ret_meta);
-}
-
-static int meta_create(struct store *store, const struct ledger_meta *meta)
-{
-	struct redis_store *s = (struct redis_store *)store;
-	struct redis_meta_fields fields;
-	struct buf header = { NULL, 0, 0 }, body = { NULL, 0, 0 };
-	struct ledger_tag tag;
-	struct bytes argv[7 + 2 * REDIS_META_FIELDS] = { { NULL, 0 } };
-	const struct redis_value *v;
-	int n = 7, r;
-
-	/* Learns the server's run_id, which is part of the metadata. */
-	r = command(s, "PING", 1, (struct bytes[]){ bytes_of_text("PING") }, &v);
-	if (r < 0)
-		return r;
-	memcpy(tag.b, meta->version.b, sizeof(tag.b));
-	record_first_body(tag, &body);
-	buf_add(&header, tag.b, sizeof(tag.b));
-	buf_add(&header, "\0\0\0\0\0\0\0\0", 8);
-	redis_meta_format(meta, s->server.run_id, &fields);
-	set_list_key(s, meta->generation);
-	argv[3] = bytes_of_text(s->meta_key);
-	argv[4] = bytes_of_text(s->list_key);
-	argv[5] = (struct bytes){ header.data, header.len };
-	argv[6] = (struct bytes){ body.data, body.len };
-	for (size_t i = 0; i < REDIS_META_FIELDS; i++) {
-		argv[n++] = bytes_of_text(fields.names[i]);
-		argv[n++] = bytes_of_text(fields.values[i]);
-	}
-	r = redis_store_run(s, SCRIPT_CREATE, 2, n, argv, &v);
-	buf_free(&header);
-	buf_free(&body);
-	if (r < 0)
-		return r;
-	if (redis_value_kind(v) != REDIS_INTEGER)
-		return redis_store_bad_reply(s, "creating the ledger");
-	return redis_value_integer(v) == 1 ? 0 : -EEXIST;
 }
 
 /* ---- The rest */
@@ -311,22 +203,25 @@ static int stats(struct store *store, uint32_t generation, struct store_stats *r
 {
 	struct redis_store *s = (struct redis_store *)store;
 	const struct redis_value *v;
+	char key[KEY_MAX];
 	int r;
 
 	*ret_stats = (struct store_stats){ .records = 0 };
-	set_list_key(s, generation);
-	r = command(s, "LLEN", 2, (struct bytes[]){ bytes_of_text("LLEN"), bytes_of_text(s->list_key) }, &v);
+	redis_store_list_key(s, generation, key);
+	r = redis_store_command(
+	    s, "LLEN", 2, (struct bytes[]){ bytes_of_text("LLEN"), bytes_of_text(key) }, &v);
 	if (r < 0)
 		return r;
 	ret_stats->records = redis_value_kind(v) == REDIS_INTEGER ? (uint64_t)redis_value_integer(v) / 2 : 0;
-	r = command(s, "MEMORY USAGE", 3,
-	    (struct bytes[]){ bytes_of_text("MEMORY"), bytes_of_text("USAGE"), bytes_of_text(s->list_key) },
-	    &v);
+	/* An ACL may deny these: they are for people. */
+	r = redis_store_command(s, "MEMORY USAGE", 3,
+	    (struct bytes[]){ bytes_of_text("MEMORY"), bytes_of_text("USAGE"), bytes_of_text(key) }, &v);
 	if (r == 0 && redis_value_kind(v) == REDIS_INTEGER)
 		ret_stats->bytes = (uint64_t)redis_value_integer(v);
-	r = command(s, "INFO", 2, (struct bytes[]){ bytes_of_text("INFO"), bytes_of_text("memory") }, &v);
+	r = redis_store_command(s, "INFO", 1, (struct bytes[]){ bytes_of_text("INFO") }, &v);
 	if (r == 0)
 		redis_stats_parse(redis_value_text(v), ret_stats);
+	ret_stats->certificate_expiry = redis_conn_certificate_expiry(s->conn);
 	return 0;
 }
 
@@ -335,9 +230,13 @@ static void free_store(struct store *store)
 	struct redis_store *s = (struct redis_store *)store;
 
 	redis_conn_free(s->conn);
-	buf_free(&s->over);
+	redis_conn_free(s->ask);
+	redis_route_free(s->route);
 	free(s->records);
 	free(s->leases);
+	free(s->looks);
+	free(s->commands);
+	free(s->values);
 	free(s);
 }
 
@@ -348,30 +247,37 @@ static int greet(void *arg, struct redis_conn *c)
 	return redis_server_greet(c, &s->server);
 }
 
+static int where(void *arg, struct redis_place *ret_place, char *why, size_t size)
+{
+	struct redis_store *s = arg;
+
+	return redis_route_where(s->route, ret_place, why, size);
+}
+
 struct store *redis_store_new(const struct config *c, const char *subscription)
 {
-	static const struct store_ops ops = { append, read_log, meta_read, meta_create, redis_session_open,
-		redis_session_renew, redis_session_end, stats, free_store };
+	static const struct store_ops ops = { append, read_log, confirm, redis_meta_read, redis_meta_create,
+		redis_commit, redis_adopt, redis_healed, redis_chunk_write, redis_chunk_read, redis_lock,
+		redis_session_open, redis_session_renew, redis_session_end, stats, free_store };
 	struct redis_store *s = calloc(1, sizeof(*s));
-	bool local = c->ledger.scheme == LEDGER_UNIX;
-	struct redis_address address = { .host = local ? NULL : c->ledger.host,
-		.port = c->ledger.port,
-		.path = local ? c->ledger.host : NULL,
-		.user = c->ledger.user,
-		.password = c->ledger.password,
-		.database = c->ledger.database,
-		.name = "semel" };
+	struct redis_conn_hooks hooks = { s, where, greet };
 
 	if (s == NULL)
 		return NULL;
 	s->store.ops = &ops;
-	s->server.lease_us = (uint64_t)c->ledger.lease_ms * 1000;
-	snprintf(s->meta_key, sizeof(s->meta_key), "%s:{%s}:m", c->ledger.prefix, subscription);
-	snprintf(s->sessions_key, sizeof(s->sessions_key), "%s:{%s}:c", c->ledger.prefix, subscription);
-	snprintf(s->names_key, sizeof(s->names_key), "%s:{%s}:n", c->ledger.prefix, subscription);
-	s->conn = redis_conn_new(&address, c->ledger.timeout_ms, greet, s);
-	if (s->conn == NULL) {
-		free(s);
+	s->server.mode = c->ledger.mode;
+	s->timeout_ms = c->ledger.timeout_ms;
+	s->replicas = c->ledger.replicas;
+	s->login = redis_route_login(c);
+	snprintf(s->prefix, sizeof(s->prefix), "%s:{%s}:", c->ledger.prefix, subscription);
+	snprintf(s->meta_key, sizeof(s->meta_key), "%sm", s->prefix);
+	snprintf(s->sessions_key, sizeof(s->sessions_key), "%sc", s->prefix);
+	snprintf(s->names_key, sizeof(s->names_key), "%sn", s->prefix);
+	snprintf(s->lock_key, sizeof(s->lock_key), "%sk", s->prefix);
+	s->route = redis_route_new(c, subscription);
+	s->conn = redis_conn_new(&s->login, s->timeout_ms, &hooks);
+	if (s->conn == NULL || s->route == NULL) {
+		free_store(&s->store);
 		return NULL;
 	}
 	return &s->store;

@@ -32,7 +32,7 @@ static void print_field(const struct json_doc *d, const char *name)
 static int print(const struct buf *body)
 {
 	static const char *const names[] = { "subscription", "id", "id_base64", "status", "processed_at",
-		"attempts", "failed", "crashes", "takeovers", "owner", "fence", "record" };
+		"attempts", "failed", "crashes", "takeovers", "owner", "fence", "generation" };
 	struct json_doc *d;
 	char why[256];
 

@@ -82,7 +82,14 @@ void config_free(struct config *c)
 	free(c->file);
 	free(c->node);
 	free(c->state_dir);
-	free(c->ledger.host);
+	for (size_t i = 0; i < c->ledger.n_servers; i++)
+		free(c->ledger.servers[i].host);
+	free(c->ledger.servers);
+	free(c->ledger.master);
+	free(c->ledger.tls.ca_file);
+	free(c->ledger.tls.cert_file);
+	free(c->ledger.tls.key_file);
+	free(c->ledger.tls.server_name);
 	free(c->ledger.user);
 	free_secret(c->ledger.password);
 	free(c->ledger.prefix);

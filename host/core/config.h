@@ -38,6 +38,9 @@ enum config_id_conflict { ID_CONFLICT_DEAD_LETTER, ID_CONFLICT_DUPLICATE };
 enum config_unrouted { UNROUTED_DEAD_LETTER, UNROUTED_SKIP, UNROUTED_IMPOSSIBLE };
 enum config_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_PAUSE, EXHAUSTED_DROP };
 enum config_ledger_scheme { LEDGER_TCP, LEDGER_TLS, LEDGER_UNIX };
+enum config_ledger_mode { LEDGER_SINGLE, LEDGER_SENTINEL, LEDGER_CLUSTER };
+
+struct config_server { char *host; unsigned port; };	/* or the path of a Unix socket */
 
 /* One part of an event id, or the field of a route's test. */
 enum field_kind { FIELD_HEADER, FIELD_JSON, FIELD_KEY, FIELD_OFFSET, FIELD_PAYLOAD, FIELD_TOPIC };
@@ -132,8 +135,12 @@ struct config {
 	struct config_properties kafka, producer;	/* producer: what it has beside kafka's */
 	struct {
 		enum config_ledger_scheme scheme;
-		char *host;		/* or the socket's path */
-		unsigned port, database;
+		enum config_ledger_mode mode;
+		struct config_server *servers;	/* one; in the other modes those that are asked */
+		size_t n_servers;
+		unsigned database;
+		char *master;		/* of LEDGER_SENTINEL */
+		struct { char *ca_file, *cert_file, *key_file, *server_name; } tls;	/* NULL: the default */
 		char *user, *password;	/* NULL: none; the password is the file's content */
 		char *prefix;
 		int64_t lease_ms, retention_ms, timeout_ms, filter_memory;

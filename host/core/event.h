@@ -104,8 +104,8 @@ struct event {
 		struct event *joiners;	/* events of the same id that wait for this one */
 		struct event *join_next;
 		struct event *holder;	/* whom it waits for */
-		uint32_t record;	/* its entry in the ledger's table: record, index */
-		uint16_t index;
+		uint64_t fence;		/* names its claim in the ledger */
+		uint64_t looked;	/* the client's view under which no segment has its id; 0: none yet */
 		uint32_t timer;		/* place in the heap of timers + 1; 0: none */
 		struct mono due;
 		int64_t delay_ms;	/* of its back-off */

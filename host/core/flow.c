@@ -199,6 +199,7 @@ static void revoke(struct flow *f, struct event *ev)
 		else
 			flow_finish(f, ev, false);
 		break;
+	case FLOW_LOOKING:
 	case FLOW_CLAIMING:
 	case FLOW_RUNNING:
 	case FLOW_WRITING: break;

@@ -74,17 +74,15 @@ void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch);
 /* Timers that are due, and starts of what may start while now < lease_until. */
 void flow_step(struct flow *f, struct mono now, struct mono lease_until);
 
-/* ---- The ledger */
-/* Put what is to be written, and with `claims` what is to be claimed, into the client's next call; true if there
- * is something to send. */
+/* ---- The ledger (core/link calls these) */
+/* Put what is to be written, and with `claims` what is to be claimed or looked up, into the client's next call;
+ * true if there is something to send. */
 bool flow_fill(struct flow *f, struct mono now, bool claims);
-void flow_results(struct flow *f, struct mono now);	/* of the client's call */
-/* The call was withdrawn: what it would have written is still to be written. */
-void flow_withdrawn(struct flow *f, struct mono now);
+void flow_results(struct flow *f, struct mono now);	/* of the client's call; they are forgotten there */
 /* The log was read, by a call or otherwise: whoever waits for another's claim is judged anew. */
 void flow_was_read(struct flow *f, struct mono now);
-/* After a lapse of the lease, a new session, or a table that was read anew from the start: look at every claim
- * that is held.  What an earlier session of ours claimed is taken over, what is gone is lost. */
+/* After a lapse of the lease, a new session, or a view that was read anew: look at every claim that is held.
+ * What an earlier session of ours claimed is taken over, what is gone is lost. */
 void flow_recheck(struct flow *f);
 /* Own claims in the log that no event here holds are released with the next call. */
 void flow_orphans(struct flow *f);

@@ -1,9 +1,10 @@
-/* The ledger's side: what is written and claimed with the next call, and what its results mean. */
+/* The next call: what is written, what is claimed, what is looked up. */
 #include "core/flow_private.h"
 
 #include <assert.h>
+#include <errno.h>
 
-static bool is_current(const struct flow *f, const struct session_id *id)
+bool flow_is_current(const struct flow *f, const struct session_id *id)
 {
 	return memcmp(id, client_session(f->client), sizeof(*id)) == 0;
 }
@@ -11,9 +12,9 @@ static bool is_current(const struct flow *f, const struct session_id *id)
 /* The entry of ev, if it is still the latest of its id, open, and of the session we write under. */
 static bool still_ours(const struct flow *f, const struct event *ev, struct entry *ret_entry)
 {
-	*ret_entry = table_find(client_table(f->client), ev->id_hash);
-	return entry_is_open(ret_entry->state) && ret_entry->record == ev->f.record &&
-	       ret_entry->index == ev->f.index && is_current(f, &ret_entry->session);
+	*ret_entry = client_find(f->client, ev->id_hash);
+	return entry_is_open(ret_entry->state) && ret_entry->fence == ev->f.fence &&
+	       flow_is_current(f, &ret_entry->session);
 }
 
 void flow_lost(struct flow *f, struct event *ev)
@@ -42,18 +43,17 @@ void flow_lost(struct flow *f, struct event *ev)
 
 /* ---- Filling a call */
 
-static int fill_write(struct flow *f, struct event *ev)
+static int fill_write(struct flow *f, struct event *ev, const struct entry *e)
 {
 	struct client *c = f->client;
 
 	switch ((enum flow_settle)ev->f.settle) {
-	case FLOW_SETTLE_DONE: return client_add_settle(c, ev->f.record, ev->f.index, SETTLE_DONE, ev);
-	case FLOW_SETTLE_DEAD: return client_add_settle(c, ev->f.record, ev->f.index, SETTLE_DEAD, ev);
-	case FLOW_SETTLE_RELEASE: return client_add_settle(c, ev->f.record, ev->f.index, SETTLE_RELEASED, ev);
+	case FLOW_SETTLE_DONE: return client_add_settle(c, e, SETTLE_DONE, ev);
+	case FLOW_SETTLE_DEAD: return client_add_settle(c, e, SETTLE_DEAD, ev);
+	case FLOW_SETTLE_RELEASE: return client_add_settle(c, e, SETTLE_RELEASED, ev);
 	case FLOW_SETTLE_WAIT:
-		return client_add_wait(
-		    c, ev->f.record, ev->f.index, ev->f.wait_failed, (uint64_t)ev->f.wait_until_ms, ev);
-	case FLOW_SETTLE_WAKE: return client_add_wake(c, ev->f.record, ev->f.index, ev);
+		return client_add_wait(c, e, ev->f.wait_failed, (uint64_t)ev->f.wait_until_ms, ev);
+	case FLOW_SETTLE_WAKE: return client_add_wake(c, e, ev);
 	case FLOW_SETTLE_NONE: break;
 	}
 	assert(!"something to write");
@@ -75,7 +75,7 @@ static void fill_writes(struct flow *f)
 			else
 				flow_queue(f, ev); /* lost before: only an outcome is left */
 		} else {
-			int r = fill_write(f, ev);
+			int r = fill_write(f, ev, &e);
 
 			assert(r == 0);
 			ev->f.state = FLOW_WRITING;
@@ -98,8 +98,8 @@ static void fill_retakes(struct flow *f)
 			continue;
 		if (client_items(f->client) >= LEDGER_MAX_ITEMS)
 			return;
-		e = table_find(client_table(f->client), ev->id_hash);
-		if (entry_is_open(e.state) && is_current(f, &e.session)) {
+		e = client_find(f->client, ev->id_hash);
+		if (entry_is_open(e.state) && flow_is_current(f, &e.session)) {
 			ev->f.retake = false;
 			f->n_retake--;
 		} else if (entry_is_open(e.state) && client_is_own(f->client, &e.session)) {
@@ -113,14 +113,14 @@ static void fill_retakes(struct flow *f)
 }
 
 /* An earlier session of ours needs no watch: we know that it has ended. */
-static bool may_take_over(const struct flow *f, const struct session_id *from)
+bool flow_may_take_over(const struct flow *f, const struct session_id *from)
 {
 	if (client_is_own(f->client, from))
-		return !is_current(f, from);
+		return !flow_is_current(f, from);
 	return client_over(f->client, from, f->now);
 }
 
-/* An id that nobody here holds: known, somebody else's, or to be claimed. */
+/* An id that nobody here holds: known, somebody else's, to be looked up, or to be claimed. */
 static void judge(struct flow *f, struct event *ev)
 {
 	struct event *holder = flow_held_find(f, ev->id_hash);
@@ -132,21 +132,61 @@ static void judge(struct flow *f, struct event *ev)
 		flow_join(f, ev, holder);
 		return;
 	}
-	e = table_find(client_table(f->client), ev->id_hash);
+	e = client_find(f->client, ev->id_hash);
 	if (entry_is_final(e.state)) {
 		flow_known(f, ev, e.check);
 		return;
 	}
 	takeover = entry_is_open(e.state);
-	if (takeover && !may_take_over(f, &e.session)) {
+	if (takeover && !flow_may_take_over(f, &e.session)) {
 		flow_join(f, ev, NULL);
 		return;
+	}
+	/* What the tables do not know may be in a segment.  The answer holds for one view only: if that moves before
+	 * the claim is sent, it is asked again. */
+	if (e.state == ENTRY_ABSENT && ev->f.looked != client_epoch(f->client)) {
+		r = client_add_look(f->client, ev->id_hash, ev);
+		assert(r >= 0 || r == -ENOMEM);
+		if (r != 0) {
+			ev->f.state = FLOW_LOOKING;
+			if (r < 0)
+				flow_queue(f, ev); /* no memory: again with the next call */
+			return;
+		}
 	}
 	r = takeover ? client_add_takeover(f->client, &e, ev)
 		     : client_add_claim(f->client, ev->id_hash, ev->check, ev);
 	assert(r == 0);
 	ev->f.state = FLOW_CLAIMING;
 	flow_hold(f, ev);
+}
+
+static void prefetch(const struct flow *f)
+{
+	const uint8_t *ids[FLOW_PREFETCH];
+	size_t n = 0;
+
+	for (const struct event *ev = f->claimable.head; ev != NULL && n < FLOW_PREFETCH;
+	     ev = ev->f.list_next)
+		ids[n++] = ev->id_hash;
+	client_prefetch(f->client, ids, n);
+}
+
+/* A heavy share of what is claimable may be judged with one call. */
+static void fill_claims(struct flow *f)
+{
+	struct event *ev;
+
+	for (size_t n = 0; client_items(f->client) < LEDGER_MAX_ITEMS &&
+			   client_looks(f->client) < CLIENT_MAX_LOOKS && n < LEDGER_MAX_ITEMS;
+	     n++) {
+		if (n % FLOW_PREFETCH == 0)
+			prefetch(f);
+		ev = event_list_take(&f->claimable);
+		if (ev == NULL)
+			return;
+		judge(f, ev);
+	}
 }
 
 static void orphan(void *arg, const struct entry *e)
@@ -156,9 +196,8 @@ static void orphan(void *arg, const struct entry *e)
 
 	if (client_items(f->client) >= LEDGER_MAX_ITEMS)
 		return;
-	if (ev == NULL ||
-	    (ev->f.state != FLOW_CLAIMING && (ev->f.record != e->record || ev->f.index != e->index))) {
-		int r = client_add_settle(f->client, e->record, e->index, SETTLE_RELEASED, NULL);
+	if (ev == NULL || (ev->f.state != FLOW_CLAIMING && ev->f.fence != e->fence)) {
+		int r = client_add_settle(f->client, e, SETTLE_RELEASED, NULL);
 
 		assert(r == 0);
 	}
@@ -166,218 +205,17 @@ static void orphan(void *arg, const struct entry *e)
 
 bool flow_fill(struct flow *f, struct mono now, bool claims)
 {
-	struct event *ev;
-
 	f->now = now;
-	if (client_under_way(f->client))
+	if (client_under_way(f->client) || client_looks(f->client) > 0)
 		return true;
 	if (f->n_retake > 0)
 		fill_retakes(f);
 	if (f->orphans_wanted) {
 		f->orphans_wanted = false;
-		table_each_open(client_table(f->client), client_session(f->client), orphan, f);
+		client_each_open(f->client, client_session(f->client), orphan, f);
 	}
 	fill_writes(f);
-	while (claims && client_items(f->client) < LEDGER_MAX_ITEMS &&
-	       (ev = event_list_take(&f->claimable)) != NULL)
-		judge(f, ev);
-	return client_items(f->client) > 0;
-}
-
-/* ---- Results */
-
-static void granted(struct flow *f, struct event *ev, const struct client_result *r)
-{
-	ev->f.record = r->entry.record;
-	ev->f.index = r->entry.index;
-	ev->run.fence = r->fence;
-	/* The ledger's counts; ours are higher only if it lost some. */
-	if (r->entry.counts.failed > ev->run.failed)
-		ev->run.failed = r->entry.counts.failed;
-	ev->run.crashes = r->entry.counts.crashes;
-	ev->run.takeovers = r->entry.counts.takeovers;
-	if (r->op == CLIENT_TAKEOVER) {
-		f->out.note(f->out.arg, FLOW_TAKEOVER, ev);
-		if (ev->run.takeovers > 0)
-			ev->f.rerun = FLOW_RERUN_TAKEOVER;
-	}
-	if (ev->f.ended)
-		flow_write(f, ev, (enum flow_settle)ev->f.settle);
-	else
-		flow_claimed(f, ev);
-}
-
-static void claim_result(struct flow *f, struct event *ev, const struct client_result *r)
-{
-	assert(ev->f.state == FLOW_CLAIMING);
-	if (r->ok) {
-		granted(f, ev, r);
-		return;
-	}
-	flow_unhold(f, ev, false);
-	if (ev->f.revoked && !ev->f.ended)
-		flow_finish(f, ev, false);
-	else
-		flow_queue(f, ev); /* judged anew with the next call */
-}
-
-static void retake_result(struct flow *f, struct event *ev, const struct client_result *r)
-{
-	if (!r->ok) {
-		flow_lost(f, ev);
-		return;
-	}
-	ev->f.retake = false;
-	f->n_retake--;
-	ev->f.record = r->entry.record;
-	ev->f.index = r->entry.index;
-}
-
-static void settle_result(struct flow *f, struct event *ev)
-{
-	if (ev->f.settle != FLOW_SETTLE_RELEASE) {
-		flow_finish(f, ev, true);
-		return;
-	}
-	flow_unhold(f, ev, false);
-	flow_set_counted(f, ev, true);
-	if (ev->f.revoked)
-		flow_finish(f, ev, false);
-	else
-		flow_queue(f, ev);
-}
-
-static void wait_result(struct flow *f, struct event *ev)
-{
-	if (ev->f.revoked) {
-		flow_write(f, ev, FLOW_SETTLE_RELEASE);
-		return;
-	}
-	ev->f.state = FLOW_WAITING;
-	flow_set_counted(f, ev, false);
-	flow_set_timer(f, ev, ev->f.due);
-	if (ev->f.delay_ms > FLOW_LONG_WAIT_MS)
-		flow_detach(ev);
-}
-
-static void write_result(struct flow *f, struct event *ev, const struct client_result *r)
-{
-	assert(ev->f.state == FLOW_WRITING);
-	if (!r->ok)
-		flow_lost(f, ev);
-	else if (r->op == CLIENT_SETTLE)
-		settle_result(f, ev);
-	else if (r->op == CLIENT_WAIT)
-		wait_result(f, ev);
-	else
-		flow_claimed(f, ev);
-}
-
-void flow_results(struct flow *f, struct mono now)
-{
-	const struct client_result *results;
-	size_t n = client_results(f->client, &results);
-
-	f->now = now;
-	for (size_t i = 0; i < n; i++) {
-		struct event *ev = results[i].cookie;
-
-		if (ev == NULL) {
-			if (results[i].ok)
-				f->out.note(f->out.arg, FLOW_ORPHAN, NULL);
-		} else if (ev->f.retake) {
-			retake_result(f, ev, &results[i]);
-		} else if (results[i].op == CLIENT_CLAIM || results[i].op == CLIENT_TAKEOVER) {
-			claim_result(f, ev, &results[i]);
-		} else {
-			write_result(f, ev, &results[i]);
-		}
-	}
-}
-
-void flow_withdrawn(struct flow *f, struct mono now)
-{
-	const struct client_result *results;
-	size_t n = client_results(f->client, &results);
-
-	f->now = now;
-	for (size_t i = 0; i < n; i++) {
-		struct event *ev = results[i].cookie;
-
-		if (ev == NULL || ev->f.retake)
-			continue;
-		if (ev->f.state == FLOW_CLAIMING)
-			claim_result(f, ev, &results[i]);
-		else
-			flow_write(f, ev, (enum flow_settle)ev->f.settle);
-	}
-}
-
-/* ---- Reading */
-
-/* Whom another host let go, finished, or left behind. */
-static void judge_joined(struct flow *f)
-{
-	struct event *next;
-
-	for (struct event *ev = f->joined.head; ev != NULL; ev = next) {
-		struct entry e = table_find(client_table(f->client), ev->id_hash);
-
-		next = ev->f.list_next;
-		if (entry_is_open(e.state) && !may_take_over(f, &e.session))
-			continue;
-		event_list_del(ev);
-		flow_queue(f, ev);
-	}
-}
-
-void flow_was_read(struct flow *f, struct mono now)
-{
-	uint64_t foreign = client_foreign(f->client);
-
-	f->now = now;
-	f->read_at = now;
-	if (foreign != f->foreign_seen)
-		f->read_us = FLOW_READ_FIRST_US;
-	else if (f->read_us < FLOW_READ_LAST_US)
-		f->read_us *= 2;
-	if (f->read_us > FLOW_READ_LAST_US)
-		f->read_us = FLOW_READ_LAST_US;
-	f->foreign_seen = foreign;
-	if (f->joined.n == 0 || mono_diff_us(now, f->joined_at) < FLOW_READ_FIRST_US)
-		return;
-	f->joined_at = now;
-	judge_joined(f);
-}
-
-static void recheck(struct flow *f, struct event *ev)
-{
-	struct entry e = table_find(client_table(f->client), ev->id_hash);
-
-	if (!entry_is_open(e.state) || !client_is_own(f->client, &e.session)) {
-		flow_lost(f, ev);
-		return;
-	}
-	ev->f.record = e.record;
-	ev->f.index = e.index;
-	if (!is_current(f, &e.session) && !ev->f.retake) {
-		ev->f.retake = true;
-		f->n_retake++;
-	}
-}
-
-void flow_recheck(struct flow *f)
-{
-	struct event *next;
-
-	for (struct event *ev = f->first; ev != NULL; ev = next) {
-		next = ev->f.all_next;
-		if (ev->f.held && ev->f.state != FLOW_CLAIMING && ev->f.state != FLOW_WRITING)
-			recheck(f, ev);
-	}
-}
-
-void flow_orphans(struct flow *f)
-{
-	f->orphans_wanted = true;
+	if (claims)
+		fill_claims(f);
+	return client_items(f->client) > 0 || client_looks(f->client) > 0;
 }

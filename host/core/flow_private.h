@@ -2,7 +2,8 @@
  *
  * flow.c        in and out: add, revoke, step, finish
  * flow_lane.c   who may claim and who may start
- * flow_ledger.c filling calls and reading their results
+ * flow_ledger.c  filling calls
+ * flow_results.c their results, the log as it was read
  * flow_end.c    outcomes, back-offs, dead letters
  *
  * Owns:    -
@@ -19,6 +20,7 @@
 
 enum flow_state {
 	FLOW_QUEUED,			/* no claim; in `claimable` if its lane lets it */
+	FLOW_LOOKING,			/* its id is looked up in the segments */
 	FLOW_CLAIMING,			/* claim or takeover under way */
 	FLOW_CLAIMED,			/* ours; in `ready` when it is the head of its lane */
 	FLOW_RUNNING,			/* with a worker */
@@ -36,6 +38,8 @@ enum flow_settle {
 
 /* A head whose back-off is longer lets go of the claims behind it (LEDGER.md section 3). */
 #define FLOW_LONG_WAIT_MS 1000
+/* Ids of so many events are brought near the processor together, before the first is looked up. */
+#define FLOW_PREFETCH 32
 /* Who waits for another host reads the log so often: doubling from the first to the second. */
 #define FLOW_READ_FIRST_US 5000
 #define FLOW_READ_LAST_US 100000
@@ -94,6 +98,8 @@ void flow_give_up_letter(struct flow *f, struct event *ev);
 bool flow_letter_fate(const struct event *ev, enum dlq_reason *ret_reason);
 
 /* flow_ledger.c */
+bool flow_is_current(const struct flow *f, const struct session_id *id);	/* the session we write under */
+bool flow_may_take_over(const struct flow *f, const struct session_id *from);
 /* The claim of ev is not ours any more. */
 void flow_lost(struct flow *f, struct event *ev);
 

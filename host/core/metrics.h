@@ -43,11 +43,15 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(LEDGER_BATCH, "ledger_batch_events", HISTOGRAM, "op", "Claims and settles in one ledger call.") \
 	X(LEDGER_UP, "ledger_up", GAUGE, "subscription", "1 while the ledger answers and the lease holds.") \
 	X(LEDGER_ERRORS, "ledger_errors_total", COUNTER, "kind", "Ledger calls that failed, by kind.") \
-	X(LEDGER_ENTRIES, "ledger_entries", GAUGE, "subscription", "Ids in the replayed table.") \
+	X(LEDGER_ENTRIES, "ledger_entries", GAUGE, "subscription", "Ids that are remembered, in the log and in segments.") \
+	X(LEDGER_SEGMENTS, "ledger_segments", GAUGE, "subscription", "Sealed segments of the ledger.") \
+	X(LEDGER_HEALED, "ledger_healed_total", COUNTER, "subscription", "Final records that the server had lost and this host wrote again.") \
+	X(LEDGER_UPKEEP, "ledger_upkeep_total", COUNTER, "subscription,kind", "What this host did to keep the ledger small: rotated, sealed, merged, dropped.") \
 	X(LEDGER_ORPHANS, "ledger_orphans_total", COUNTER, "subscription", "Own claims released because nobody here held them.") \
 	X(LEDGER_STATE, "ledger_state", GAUGE, "subscription,state", "1 for the state the ledger is in.") \
 	X(LEDGER_MEMORY, "ledger_memory_bytes", GAUGE, "", "Memory used by the ledger's server.") \
 	X(LEDGER_MEMORY_LIMIT, "ledger_memory_limit_bytes", GAUGE, "", "Memory limit of the ledger's server; 0: none.") \
+	X(TLS_EXPIRY, "tls_certificate_expiry_timestamp_seconds", GAUGE, "peer", "When the peer's certificate ends, Unix time.") \
 	X(WORKERS_BUSY, "workers_busy", GAUGE, "handler", "Workers inside the handler.") \
 	X(WORKERS, "workers", GAUGE, "handler", "Workers of the handler's pool.") \
 	X(HANDLER_STUCK, "handler_stuck", GAUGE, "handler", "Runs that are past the handler's timeout.") \

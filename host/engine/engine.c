@@ -143,8 +143,9 @@ static void entry_json(
 	    names[en->state], (unsigned long long)en->server_s,
 	    1u + en->counts.failed + en->counts.crashes + en->counts.takeovers, en->counts.failed,
 	    en->counts.crashes);
-	buf_printf(out, ",\"takeovers\":%u,\"fence\":%llu,\"record\":%u,\"waiting_until_ms\":%llu,\"owner\":",
-	    en->counts.takeovers, (unsigned long long)en->fence, en->record,
+	buf_printf(out,
+	    ",\"takeovers\":%u,\"fence\":%llu,\"generation\":%u,\"waiting_until_ms\":%llu,\"owner\":",
+	    en->counts.takeovers, (unsigned long long)en->fence, en->generation,
 	    (unsigned long long)en->until_ms);
 	buf_json_string(out, bytes_of_text(owner));
 	buf_char(out, '}');
@@ -169,6 +170,26 @@ static int find_event(void *arg, const char *sub, struct bytes id, struct buf *r
 		return 0;
 	entry_json(&entry, sub, id, owner, ret_json);
 	return 1;
+}
+
+static int accept_loss(void *arg, const char *sub, char *why, size_t size)
+{
+	struct engine *e = arg;
+	int result = sub == NULL ? -EALREADY : -ENOENT;
+
+	snprintf(why, size, "no ledger is lost");
+	for (size_t i = 0; i < e->config->n_subscriptions; i++) {
+		int r;
+
+		if (sub != NULL && strcmp(e->config->subscriptions[i].name, sub) != 0)
+			continue;
+		r = ledger_io_accept_loss(e->ledgers[i], why, size);
+		if (r < 0 && (r != -EALREADY || sub != NULL))
+			return r;
+		if (r == 0)
+			result = 0;
+	}
+	return result;
 }
 
 /* ---- Start */
@@ -218,6 +239,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 		.n_handlers = c->n_handlers,
 		.started_ms = wall_ms(),
 		.find_event = find_event,
+		.accept_loss = accept_loss,
 		.arg = e };
 	return web_start(&e->status, &e->web, why, size);
 }

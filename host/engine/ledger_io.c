@@ -3,6 +3,7 @@
 
 #include "adapters/keyed_hash.h"
 #include "adapters/redis_store.h"
+#include "core/upkeep.h"
 #include "engine/decode.h"
 
 #include <assert.h>
@@ -72,12 +73,13 @@ static void flush_back(struct ledger_io *io)
 
 static void answer_query(struct ledger_io *io, struct query *q)
 {
+	const struct client_view *v = client_view(io->client);
 	uint8_t hash[16];
 
-	q->result = io->client == NULL ? -EAGAIN : 0;
-	if (io->client != NULL) {
-		keyed_hash_128(io->meta.hash_key, q->id, hash);
-		q->entry = table_find(client_table(io->client), hash);
+	q->result = -EAGAIN;
+	if (v->current != NULL) {
+		keyed_hash_128(v->meta.hash_key, q->id, hash);
+		q->result = link_find(&io->link, hash, &q->entry);
 		snprintf(q->owner, sizeof(q->owner), "%s", ledger_owner(io, &q->entry.session));
 	}
 	sem_post(&q->done);
@@ -106,6 +108,7 @@ static void take_mail(struct ledger_io *io, struct mono now)
 			break;
 		}
 		case MAIL_QUERY: answer_query(io, (struct query *)m); break;
+		case MAIL_ACCEPT: ledger_accept(io, (struct accept *)m); break;
 		}
 	}
 }
@@ -181,9 +184,8 @@ static void round_of(struct ledger_io *io)
 		ledger_talk(io, now);
 		now = mono_now();
 	}
-	lease.us = io->must_read || io->must_restart || io->session_gone
-		       ? 0
-		       : atomic_load(&io->s->lease_until_us);
+	lease.us = io->must_read || io->link.stale || io->session_gone ? 0
+								       : atomic_load(&io->s->lease_until_us);
 	flow_step(io->flow, now, lease);
 	kick_pools(io);
 	flush_back(io);
@@ -203,9 +205,11 @@ static void open_until_stopped(struct ledger_io *io)
 		if (ledger_open(io) == 0)
 			break;
 		take_mail(io, mono_now());
+		ledger_publish(io, mono_now());
 		mailbox_wait(&io->s->flow_box, mono_add_ms(mono_now(), 250));
 	}
-	if (io->open && !atomic_load(&io->stop) && poller_start(io->s, io->meta.hash_key, &io->poller) < 0)
+	if (io->open && !atomic_load(&io->stop) &&
+	    poller_start(io->s, client_view(io->client)->meta.hash_key, &io->poller) < 0)
 		ledger_set_state(
 		    io, LEDGER_REFUSED, "the poller cannot be started: out of memory or threads");
 }
@@ -226,6 +230,8 @@ static void *serve(void *arg)
 	open_until_stopped(io);
 	while (!atomic_load(&io->stop) || !drained(io))
 		round_of(io);
+	keeper_stop(io->keeper);
+	io->keeper = NULL;
 	if (io->open && io->state != LEDGER_LOST && !client_under_way(io->client))
 		(void)io->store->ops->session_end(io->store, *client_session(io->client));
 	atomic_store(&io->ended, true);
@@ -246,10 +252,17 @@ int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io
 	io->flow = flow_new(io->s->conf, &out, seed);
 	io->store = redis_store_new(io->s->config, io->s->conf->name);
 	io->outcome_series = calloc(io->s->config->n_handlers * OUTCOMES, sizeof(struct series *));
-	if (io->flow == NULL || io->store == NULL || io->outcome_series == NULL) {
+	random_bytes(&seed, sizeof(seed));
+	io->client = client_new(io->s->config->ledger.lease_ms * 1000, seed);
+	if (io->flow == NULL || io->store == NULL || io->client == NULL || io->outcome_series == NULL) {
 		ledger_io_free(io);
 		return -ENOMEM;
 	}
+	flow_set_client(io->flow, io->client);
+	link_init(&io->link, io->store, io->client, io->flow, io->s->config->ledger.lease_ms * 1000);
+	io->link.durable = io->s->config->ledger.replicas > 0;
+	io->link.filter_memory = (uint64_t)io->s->config->ledger.filter_memory;
+	io->link.generation_ids = UPKEEP_GENERATION_IDS;
 	ledger_setup_series(io);
 	ledger_set_state(io, LEDGER_STARTING, "the ledger was not opened yet");
 	if (pthread_create(&io->thread, NULL, serve, io) != 0) {
@@ -283,6 +296,8 @@ void ledger_io_free(struct ledger_io *io)
 		return;
 	poller_free(io->poller);
 	renewal_stop(io->renewal);
+	keeper_stop(io->keeper);
+	link_free(&io->link);
 	flow_free(io->flow);
 	client_free(io->client);
 	if (io->store != NULL)
@@ -307,4 +322,20 @@ int ledger_io_find(
 	*ret_entry = q.entry;
 	snprintf(ret_owner, size, "%s", q.owner);
 	return q.result;
+}
+
+int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size)
+{
+	struct accept a = { .mail = { .kind = MAIL_ACCEPT } };
+
+	snprintf(why, size, "the subscription has stopped");
+	if (atomic_load(&io->ended))
+		return -EAGAIN;
+	sem_init(&a.done, 0, 0);
+	mailbox_send(&io->s->flow_box, &a.mail);
+	while (sem_wait(&a.done) < 0)
+		;
+	sem_destroy(&a.done);
+	snprintf(why, size, "%s", a.text);
+	return a.result;
 }

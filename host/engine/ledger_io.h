@@ -8,7 +8,7 @@
  *
  * Owns:    store, client, flow, renewal, poller.
  * Threads: start and stop: the engine's main thread; ledger_io_find: http.
- * Uses:    core/flow, core/ledger, engine/poller, engine/renewal.
+ * Uses:    core/link, core/flow, core/ledger, engine/poller, engine/renewal, engine/keeper.
  */
 #ifndef ENGINE_LEDGER_IO_H
 #define ENGINE_LEDGER_IO_H
@@ -37,5 +37,9 @@ void ledger_io_free(struct ledger_io *io);	/* NULL is allowed; only after ledger
 
 /* The ledger's entry of an id, as the log stands at the last read.  0; -EAGAIN: no ledger yet. */
 int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size);
+
+/* Accept that the ledger is lost: another begins, under another identity.  0; -EALREADY: it is not lost; other
+ * -errno with `why`. */
+int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size);
 
 #endif

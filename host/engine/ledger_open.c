@@ -1,104 +1,195 @@
-/* Opening and reading: metadata, session, the log. */
+/* Opening: whose ledger it is, what this node remembers of it, its session; and accepting that it is lost. */
 #include "engine/ledger_private.h"
 
 #include "adapters/keyed_hash.h"
+#include "engine/ledger_meta.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
-/* Records asked for at a time. */
-#define READ_PAGE 256
-#define CLUSTER_TIMEOUT_MS 5000
+#define KAFKA_TIMEOUT_MS 5000
 
-/* What defines an id: two hosts that differ in it would settle each other's events. */
-static uint64_t id_rule(const struct config_subscription *conf)
+/* ---- What this node remembers over restarts: a file of its own for each subscription */
+
+static void memory_path(const struct ledger_io *io, const char *end, struct buf *out)
 {
-	static const uint8_t key[16]; /* public on purpose: all hosts must agree */
-	struct buf text = { NULL, 0, 0 };
-	uint64_t rule;
-
-	buf_printf(&text, "%d %d", conf->id_cloudevents, conf->missing_id);
-	for (size_t i = 0; i < conf->n_id; i++)
-		buf_printf(
-		    &text, " %d:%s", conf->id[i].kind, conf->id[i].name == NULL ? "" : conf->id[i].name);
-	rule = keyed_hash_64(key, (struct bytes){ text.data, text.len });
-	buf_free(&text);
-	return rule;
+	buf_printf(
+	    out, "%s/ledger-%s-%s%s", io->s->config->state_dir, io->s->config->node, io->s->conf->name, end);
 }
 
-/* What this host would make the ledger with. */
-static void own_meta(const struct ledger_io *io, const char *cluster, struct ledger_meta *meta)
+void ledger_remember(struct ledger_io *io)
 {
-	*meta = (struct ledger_meta){ .format = LEDGER_FORMAT,
-		.rules = LEDGER_RULES,
-		.generation = 1,
-		.oldest = 1,
-		.id_rule = id_rule(io->s->conf),
-		.retention_ms = (uint64_t)io->s->config->ledger.retention_ms };
-	random_bytes(meta->identity, sizeof(meta->identity));
-	random_bytes(meta->hash_key, sizeof(meta->hash_key));
-	random_bytes(meta->version.b, sizeof(meta->version.b));
-	snprintf(meta->cluster, sizeof(meta->cluster), "%s", cluster);
-	snprintf(meta->group, sizeof(meta->group), "%s", io->s->conf->group);
+	const struct ledger_meta *m = &client_view(io->client)->meta;
+	struct buf path = { NULL, 0, 0 }, fresh = { NULL, 0, 0 };
+	FILE *f;
+
+	if (io->written_generation == m->generation)
+		return;
+	memory_path(io, "", &path);
+	memory_path(io, ".new", &fresh);
+	f = fopen(fresh.data, "we");
+	if (f == NULL) {
+		if (io->written_generation == 0)
+			log_at(LOG_WARNING,
+			    "state_dir cannot be written: a ledger that is lost while this host is down will not be noticed",
+			    LOG_TEXT("subscription", io->s->conf->name), LOG_TEXT("file", fresh.data),
+			    LOG_TEXT("why", strerror(errno)));
+	} else {
+		/* Only this user: the key says which id an entry is of. */
+		(void)fchmod(fileno(f), 0600);
+		for (unsigned i = 0; i < 16; i++)
+			fprintf(f, "%02x", m->identity[i]);
+		fputc(' ', f);
+		for (unsigned i = 0; i < 16; i++)
+			fprintf(f, "%02x", m->hash_key[i]);
+		fprintf(f, " %u\n", m->generation);
+		if (fclose(f) == 0)
+			(void)rename(fresh.data, path.data);
+	}
+	io->written_generation = m->generation;
+	buf_free(&path);
+	buf_free(&fresh);
 }
 
-/* A ledger of another cluster, group or id rule would let staging settle production's ids. */
+static bool read_hex(const char *text, uint8_t *out, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned v;
+
+		if (sscanf(text + 2 * (size_t)i, "%2x", &v) != 1)
+			return false;
+		out[i] = (uint8_t)v;
+	}
+	return true;
+}
+
+static void recall(struct ledger_io *io)
+{
+	struct buf path = { NULL, 0, 0 };
+	char identity[40], key[40];
+	unsigned generation;
+	FILE *f;
+
+	memory_path(io, "", &path);
+	f = fopen(path.data, "re");
+	if (f != NULL && fscanf(f, "%32s %32s %u", identity, key, &generation) == 3 &&
+	    read_hex(identity, io->link.identity, 16) && read_hex(key, io->remembered_key, 16))
+		io->link.generation = generation;
+	if (f != NULL)
+		fclose(f);
+	buf_free(&path);
+}
+
+/* ---- Opening */
+
+static bool knows_one(const struct ledger_io *io)
+{
+	static const uint8_t none[16];
+
+	return memcmp(io->link.identity, none, sizeof(none)) != 0;
+}
+
+/* There is no ledger.  A new one is made only where none can have been: this node remembers none, and the group has
+ * not committed anything. */
+static int make_ledger(struct ledger_io *io, const char *cluster)
+{
+	struct ledger_meta fresh;
+	char why[256];
+	int r;
+
+	if (knows_one(io)) {
+		ledger_set_state(io, LEDGER_LOST,
+		    "the ledger is gone: ids recorded so far are unknown.  Restore it, or accept that events may be handled "
+		    "again: semel ledger accept-loss %s",
+		    io->s->conf->name);
+		return -ENODATA;
+	}
+	r = letters_group_used(io->deps.letters, io->s->conf->group, KAFKA_TIMEOUT_MS, why, sizeof(why));
+	if (r < 0) {
+		ledger_set_state(io, LEDGER_STARTING,
+		    "is there a ledger to be missed?  The offsets of group %s cannot be read: %s",
+		    io->s->conf->group, why);
+		return r;
+	}
+	if (r > 0) {
+		ledger_set_state(io, LEDGER_LOST,
+		    "there is no ledger, but group %s has committed offsets: if it was lost, events may be handled again; if "
+		    "this is Semel's first start on that group, all is well.  Either way: semel ledger accept-loss %s",
+		    io->s->conf->group, io->s->conf->name);
+		return -ENODATA;
+	}
+	ledger_fresh_meta(io->s->config, io->s->conf, cluster, &fresh);
+	r = io->store->ops->meta_create(io->store, &fresh, 0);
+	if (r == 0)
+		log_at(LOG_INFO, "ledger made", LOG_TEXT("subscription", io->s->conf->name));
+	return r == -EEXIST ? 0 : r;
+}
+
+/* The larger retention counts for all hosts. */
+static int see_to_retention(struct ledger_io *io, const struct ledger_meta *meta)
+{
+	uint64_t own = (uint64_t)io->s->config->ledger.retention_ms;
+	struct ledger_meta to = *meta;
+	struct store_commit c = { .from = meta->version, .to = &to };
+	enum store_result result;
+
+	if (own < meta->retention_ms && !io->said_retention) {
+		io->said_retention = true;
+		log_at(LOG_WARNING,
+		    "the ledger keeps ids longer than ledger.retention says here: another host asks for it",
+		    LOG_TEXT("subscription", io->s->conf->name),
+		    LOG_INT("retention_ms", (int64_t)meta->retention_ms));
+	}
+	if (own <= meta->retention_ms)
+		return 0;
+	to.retention_ms = own;
+	random_bytes(to.version.b, sizeof(to.version.b));
+	return io->store->ops->commit(io->store, &c, &result);
+}
+
 static int judge_meta(struct ledger_io *io, const struct ledger_meta *meta, const char *cluster)
 {
-	const struct config_subscription *conf = io->s->conf;
-	const char *prefix = io->s->config->ledger.prefix;
+	char why[400];
 
-	if (meta->format != LEDGER_FORMAT || meta->rules > LEDGER_RULES)
-		ledger_set_state(io, LEDGER_REFUSED,
-		    "ledger %s:{%s} has format %u with rules %u, this version knows %d and %d: upgrade this host",
-		    prefix, conf->name, meta->format, meta->rules, LEDGER_FORMAT, LEDGER_RULES);
-	else if (strcmp(meta->cluster, cluster) != 0)
-		ledger_set_state(io, LEDGER_REFUSED,
-		    "ledger %s:{%s} belongs to Kafka cluster %s, this host consumes %s: set another ledger.prefix",
-		    prefix, conf->name, meta->cluster, cluster);
-	else if (strcmp(meta->group, conf->group) != 0)
-		ledger_set_state(io, LEDGER_REFUSED,
-		    "ledger %s:{%s} belongs to group %s, this host is in %s: set another ledger.prefix or group",
-		    prefix, conf->name, meta->group, conf->group);
-	else if (meta->id_rule != id_rule(conf))
-		ledger_set_state(io, LEDGER_REFUSED,
-		    "ledger %s:{%s} was made with other settings of id or missing_id: restore them, or set another "
-		    "ledger.prefix",
-		    prefix, conf->name);
-	else
+	if (ledger_meta_fits(io->s->config, io->s->conf, cluster, meta, why, sizeof(why)))
 		return 0;
+	ledger_set_state(io, LEDGER_REFUSED, "%s", why);
 	return -EPERM;
 }
 
 static int open_meta(struct ledger_io *io)
 {
+	struct ledger_meta meta;
 	char cluster[64];
-	struct ledger_meta fresh;
-	int r = letters_cluster(io->deps.letters, CLUSTER_TIMEOUT_MS, cluster, sizeof(cluster));
+	int r = letters_cluster(io->deps.letters, KAFKA_TIMEOUT_MS, cluster, sizeof(cluster));
 
 	if (r < 0) {
 		ledger_set_state(io, LEDGER_STARTING,
 		    "the Kafka cluster does not answer; its id is needed for the ledger");
 		return r;
 	}
-	r = io->store->ops->meta_read(io->store, &io->meta);
+	r = io->store->ops->meta_read(io->store, &meta);
 	if (r == -ENOENT) {
-		own_meta(io, cluster, &fresh);
-		r = io->store->ops->meta_create(io->store, &fresh);
+		r = make_ledger(io, cluster);
+		if (r == -ENODATA || (r < 0 && io->state == LEDGER_STARTING))
+			return r;
 		if (r == 0)
-			log_at(LOG_INFO, "ledger made", LOG_TEXT("subscription", io->s->conf->name));
-		if (r == 0 || r == -EEXIST)
-			r = io->store->ops->meta_read(io->store, &io->meta);
+			r = io->store->ops->meta_read(io->store, &meta);
 	}
-	if (r < 0) {
-		ledger_trouble(io, "opening the ledger", r);
+	if (r == 0)
+		r = judge_meta(io, &meta, cluster);
+	if (r == -EPERM)
 		return r;
-	}
-	return judge_meta(io, &io->meta, cluster);
+	if (r == 0)
+		r = see_to_retention(io, &meta);
+	if (r < 0)
+		ledger_trouble(io, "opening the ledger", r);
+	return r;
 }
 
-static int open_session(struct ledger_io *io, struct session_id *ret_session, struct mono *ret_until)
+int ledger_open_session(struct ledger_io *io, struct session_id *ret_session, struct mono *ret_until)
 {
 	struct mono sent = mono_now();
 	int r;
@@ -114,153 +205,75 @@ static int open_session(struct ledger_io *io, struct session_id *ret_session, st
 	return 0;
 }
 
-int ledger_read_to_end(struct ledger_io *io)
-{
-	struct store_reply reply;
-	int r;
-
-	do {
-		struct mono start = mono_now();
-		bool waited = client_under_way(io->client);
-
-		r = io->store->ops->read(io->store, io->meta.generation,
-		    table_records(client_table(io->client)), READ_PAGE, &reply);
-		if (r == -ENOENT) {
-			ledger_set_state(io, LEDGER_LOST,
-			    "the ledger's log is gone: ids recorded so far are unknown. Restore it and restart, or restart "
-			    "to begin a new ledger: events may then be handled again");
-			return r;
-		}
-		if (r < 0) {
-			ledger_trouble(io, "reading the log", r);
-			return r;
-		}
-		series_observe(io->read_seconds, (double)mono_diff_us(mono_now(), start) / 1e6);
-		if (reply.result != STORE_OK) {
-			io->must_restart = true;
-			return -EAGAIN;
-		}
-		r = client_read(io->client, &reply);
-		if (r < 0) {
-			ledger_set_state(io, LEDGER_REFUSED,
-			    "the log has a record that is none (%s), after record %llu", strerror(-r),
-			    (unsigned long long)table_records(client_table(io->client)));
-			return r;
-		}
-		/* The reply of our call was lost, but not the call. */
-		if (waited && !client_under_way(io->client))
-			flow_results(io->flow, mono_now());
-	} while (reply.n >= READ_PAGE);
-	flow_was_read(io->flow, mono_now());
-	return 0;
-}
-
 int ledger_open(struct ledger_io *io)
 {
 	struct session_id session;
 	struct mono until;
-	uint64_t seed;
 	int r;
 
-	if (io->client == NULL) {
-		r = open_meta(io);
-		if (r < 0)
-			return r;
-		random_bytes(&seed, sizeof(seed));
-		io->client = client_new(&io->meta, io->s->config->ledger.lease_ms * 1000, seed);
-		if (io->client == NULL)
-			return -ENOMEM;
-		flow_set_client(io->flow, io->client);
-	}
-	r = ledger_read_to_end(io);
+	if (!knows_one(io))
+		recall(io);
+	r = open_meta(io);
 	if (r < 0)
 		return r;
-	r = open_session(io, &session, &until);
+	r = link_refresh(&io->link, mono_now());
+	if (r < 0) {
+		ledger_fault(io, r);
+		return r;
+	}
+	r = ledger_open_session(io, &session, &until);
 	if (r < 0)
 		return r;
 	client_set_session(io->client, session);
 	r = renewal_start(io->s, session, until, &io->renewal);
+	if (r == 0)
+		r = keeper_start(io->s, &io->keeper);
 	if (r < 0)
 		return r;
+	ledger_remember(io);
 	io->open = true;
 	ledger_set_state(io, LEDGER_OK, "%s", "");
 	return 0;
 }
 
-/* Our session is not there any more.  A new one goes on with the runs of the old: its claims are taken over with
- * the next call.  A call of the old one that still arrives is void: it is not live, and its entries are not its
- * session's any more. */
-int ledger_new_session(struct ledger_io *io)
+/* ---- Accepting a loss */
+
+static int accept(struct ledger_io *io, struct accept *a)
 {
-	struct session_id session;
-	struct mono until;
-	int r = open_session(io, &session, &until);
+	struct ledger_meta fresh;
+	char cluster[64];
+	int r = letters_cluster(io->deps.letters, KAFKA_TIMEOUT_MS, cluster, sizeof(cluster));
 
-	if (r < 0)
-		return r;
-	r = ledger_read_to_end(io);
-	if (r < 0)
-		return r;
-	if (client_under_way(io->client)) {
-		client_withdraw(io->client);
-		flow_withdrawn(io->flow, mono_now());
-	}
-	client_set_session(io->client, session);
-	flow_recheck(io->flow);
-	io->lapses = renewal_session(io->renewal, session, until);
-	io->session_gone = false;
-	io->must_read = true;
-	log_at(LOG_WARNING, "ledger session was gone; opened another",
-	    LOG_TEXT("subscription", io->s->conf->name));
-	series_add(io->s->series.lease_lost, 1);
-	return 0;
-}
-
-/* The version moved.  The same ledger: go on.  Another identity or generation: what we know is not of it. */
-int ledger_refresh(struct ledger_io *io)
-{
-	struct ledger_meta meta;
-	int r = io->store->ops->meta_read(io->store, &meta);
-
-	if (r < 0 && r != -ENOENT) {
-		ledger_trouble(io, "reading the metadata", r);
-		return r;
-	}
-	if (r == -ENOENT || memcmp(meta.identity, io->meta.identity, sizeof(meta.identity)) != 0 ||
-	    meta.generation != io->meta.generation) {
-		ledger_set_state(io, LEDGER_LOST,
-		    "the ledger is gone or was replaced: ids recorded so far are unknown. Restore it and restart, or restart "
-		    "to go on with what is there: events may then be handled again");
-		return -ENODATA;
-	}
-	io->meta = meta;
-	client_set_meta(io->client, &meta);
-	return 0;
-}
-
-/* The log is not the one we read: read it from the start, and look at every claim again.  A call under way was
- * refused, or is found in the log; if it is not there it is withdrawn, because the entries that it names may be
- * others now. */
-int ledger_restart(struct ledger_io *io)
-{
-	int r = ledger_refresh(io);
-
-	if (r < 0)
-		return r;
-	client_restart(io->client, &io->meta);
-	io->must_restart = false;
-	r = ledger_read_to_end(io);
 	if (r < 0) {
-		io->must_restart = true;
+		snprintf(a->text, sizeof(a->text), "the Kafka cluster does not answer");
 		return r;
 	}
-	if (client_under_way(io->client)) {
-		client_withdraw(io->client);
-		flow_withdrawn(io->flow, mono_now());
+	ledger_fresh_meta(io->s->config, io->s->conf, cluster, &fresh);
+	if (knows_one(io))
+		memcpy(fresh.hash_key, io->remembered_key, sizeof(fresh.hash_key));
+	r = link_accept_loss(&io->link, &fresh, mono_now());
+	if (r == 0)
+		r = link_refresh(&io->link, mono_now());
+	if (r < 0) {
+		snprintf(a->text, sizeof(a->text), "%s",
+		    r == -EAGAIN ? "the ledger changes: try again" : io->link.text);
+		return r;
 	}
-	flow_recheck(io->flow);
-	log_at(LOG_WARNING, "the ledger's log had changed; read anew",
-	    LOG_TEXT("subscription", io->s->conf->name),
-	    LOG_INT("records", table_records(client_table(io->client))));
+	io->retry_at = mono_now();
+	log_at(LOG_WARNING, "the loss of the ledger was accepted; it goes on under another identity",
+	    LOG_TEXT("subscription", io->s->conf->name));
 	return 0;
+}
+
+void ledger_accept(struct ledger_io *io, struct accept *a)
+{
+	bool refused = io->state == LEDGER_REFUSED && io->link.fault == LINK_DAMAGED;
+
+	if (io->state != LEDGER_LOST && !refused) {
+		a->result = -EALREADY;
+		snprintf(a->text, sizeof(a->text), "the ledger is not lost");
+	} else {
+		a->result = accept(io, a);
+	}
+	sem_post(&a->done);
 }

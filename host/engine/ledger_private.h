@@ -1,8 +1,8 @@
 /* ledger_private.h - what the files of the ledger thread share; nobody else includes it.
  *
  * ledger_io.c   the thread: mail, rounds, waiting, stopping
- * ledger_call.c talking to the store: catching up, calls, replies
- * ledger_open.c opening: metadata, session, the first read; reading anew
+ * ledger_call.c talking to the store: the lease, sessions, calls
+ * ledger_open.c opening: metadata, session, what this node remembers; accepting a loss
  * ledger_show.c what the flow notes: metrics, logs, status
  *
  * Owns:    -
@@ -12,7 +12,8 @@
 #ifndef ENGINE_LEDGER_PRIVATE_H
 #define ENGINE_LEDGER_PRIVATE_H
 
-#include "core/flow.h"
+#include "core/link.h"
+#include "engine/keeper.h"
 #include "engine/ledger_io.h"
 #include "engine/poller.h"
 #include "engine/renewal.h"
@@ -35,6 +36,14 @@ struct query {
 	sem_t done;
 };
 
+/* An operator accepts that the ledger is lost. */
+struct accept {
+	struct mail mail;
+	int result;
+	char text[400];
+	sem_t done;
+};
+
 struct ledger_io {
 	struct ledger_io_deps deps;
 	struct subscription *s;
@@ -46,15 +55,21 @@ struct ledger_io {
 	struct flow *flow;
 	struct renewal *renewal;
 	struct poller *poller;
-	struct ledger_meta meta;
+	struct link link;
+	struct keeper *keeper;
 	bool open;			/* metadata, session and log were read once */
+	uint8_t remembered_key[16];	/* of the ids, from before this start; zero: none */
+	uint32_t written_generation;	/* as this node remembers it on disk */
 
 	enum ledger_state state;
 	char reason[512];
-	bool must_read;			/* the log is to be read to its end before anything is sent */
-	bool must_restart;		/* ... from its start, because it is not the one we read */
+	bool must_read;			/* the log is to be read to its end before anything starts */
 	bool no_claims;			/* the server is out of memory: settles only */
 	bool session_gone;
+	bool said_unfiltered, said_crowded, said_retention;
+	uint64_t healed, rereads, epoch;	/* as last seen */
+	int64_t server_ahead_us;	/* the server's clock against ours, Unix time */
+	bool server_time_known;
 	unsigned lapses, renewals;
 	struct mono retry_at;		/* after a failed call */
 	struct mono called_at, published_at, watched_at, claims_at, stats_at;
@@ -72,11 +87,10 @@ struct ledger_io {
 
 /* ledger_open.c.  0; -errno: not now (state and reason say why). */
 int ledger_open(struct ledger_io *io);
-int ledger_read_to_end(struct ledger_io *io);
-int ledger_restart(struct ledger_io *io);
-int ledger_new_session(struct ledger_io *io);
-/* The version moved: read the metadata anew. */
-int ledger_refresh(struct ledger_io *io);
+int ledger_open_session(struct ledger_io *io, struct session_id *ret_session, struct mono *ret_until);
+void ledger_accept(struct ledger_io *io, struct accept *a);
+/* What this node has read, for its next start. */
+void ledger_remember(struct ledger_io *io);
 
 /* ledger_call.c */
 void ledger_take_renewal(struct ledger_io *io, struct mono now);
@@ -84,12 +98,16 @@ void ledger_take_renewal(struct ledger_io *io, struct mono now);
 bool ledger_usable(const struct ledger_io *io, struct mono now);
 /* Everything that talks to the store, once. */
 void ledger_talk(struct ledger_io *io, struct mono now);
+/* Show the keeper what the ledger is now. */
+void ledger_keep_up(struct ledger_io *io);
 
 /* ledger_show.c */
 void ledger_set_state(struct ledger_io *io, enum ledger_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A store call failed: state, reason, log, metric, when to try again. */
 void ledger_trouble(struct ledger_io *io, const char *what, int error);
+/* The same for whatever the link says. */
+void ledger_fault(struct ledger_io *io, int error);
 void ledger_note(void *arg, enum flow_note note, struct event *ev);
 void ledger_stuck(void *arg, struct event *ev);
 void ledger_publish(struct ledger_io *io, struct mono now);

@@ -9,8 +9,8 @@
 
 /* A call that failed is tried again after this; the store's own back-off is longer when there is no connection. */
 #define AGAIN_MS 100
-/* Without memory on the server, claims are tried again after this. */
-#define OOM_AGAIN_MS 1000
+/* A lost ledger may be restored, or its loss accepted by another host. */
+#define LOST_AGAIN_MS 500
 
 static const char *const state_names[LEDGER_N_STATES] = { "starting", "ok", "unreachable", "refused",
 	"lost" };
@@ -44,6 +44,8 @@ void ledger_set_state(struct ledger_io *io, enum ledger_state state, const char 
 	}
 	if (state == LEDGER_REFUSED)
 		io->retry_at = mono_add_ms(mono_now(), AGAIN_MS);
+	if (state == LEDGER_LOST)
+		io->retry_at = mono_add_ms(mono_now(), LOST_AGAIN_MS);
 	atomic_store(&io->s->accepting, state == LEDGER_OK && !io->no_claims);
 	pthread_mutex_lock(&st->lock);
 	snprintf(st->ledger_state, sizeof(st->ledger_state), "%s", state_names[state]);
@@ -105,12 +107,18 @@ void ledger_trouble(struct ledger_io *io, const char *what, int error)
 
 	series_add(metrics_series(io->s->metrics, METRIC_LEDGER_ERRORS, trouble_kind(t)), 1);
 	io->retry_at = mono_add_ms(mono_now(), AGAIN_MS);
-	if (t == STORE_OOM) {
-		io->no_claims = true;
-		io->claims_at = mono_add_ms(mono_now(), OOM_AGAIN_MS);
-	}
 	ledger_set_state(io, passing ? LEDGER_UNREACHABLE : LEDGER_REFUSED, "%s: %s (%s)", what,
 	    io->store->text, strerror(-error));
+}
+
+void ledger_fault(struct ledger_io *io, int error)
+{
+	switch (io->link.fault) {
+	case LINK_SOUND: return; /* again with the next round */
+	case LINK_TROUBLE: ledger_trouble(io, "a ledger call", error); return;
+	case LINK_LOST: ledger_set_state(io, LEDGER_LOST, "%s", io->link.text); return;
+	case LINK_DAMAGED: ledger_set_state(io, LEDGER_REFUSED, "%s", io->link.text); return;
+	}
 }
 
 static void log_event(
@@ -192,14 +200,60 @@ static void publish_stats(struct ledger_io *io)
 	struct store_stats stats;
 	struct sub_status *st = &io->s->status;
 
-	if (io->state != LEDGER_OK || io->store->ops->stats(io->store, io->meta.generation, &stats) < 0)
+	if (io->state != LEDGER_OK ||
+	    io->store->ops->stats(io->store, client_view(io->client)->meta.generation, &stats) < 0)
 		return;
 	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY), (double)stats.memory);
 	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY_LIMIT), (double)stats.memory_limit);
+	if (stats.certificate_expiry != 0)
+		series_set(metrics_series(io->s->metrics, METRIC_TLS_EXPIRY, "ledger"),
+		    (double)stats.certificate_expiry);
 	pthread_mutex_lock(&st->lock);
 	st->records = stats.records;
 	st->bytes = stats.bytes;
 	pthread_mutex_unlock(&st->lock);
+}
+
+/* What is said once, when it begins. */
+static void say(struct ledger_io *io, size_t unfiltered)
+{
+	const char *name = io->s->conf->name;
+	uint64_t healed = client_healed(io->client);
+
+	if (unfiltered > 0 && !io->said_unfiltered)
+		log_at(LOG_WARNING,
+		    "filters are over ledger.filter_memory: the oldest segments are looked up without one",
+		    LOG_TEXT("subscription", name), LOG_INT("segments", (int64_t)unfiltered));
+	io->said_unfiltered = unfiltered > 0;
+	if (io->link.crowded && !io->said_crowded)
+		log_at(LOG_WARNING,
+		    "the ledger's generation grows without being sealed: see the errors of the keeper",
+		    LOG_TEXT("subscription", name));
+	io->said_crowded = io->link.crowded;
+	if (io->link.rereads != io->rereads)
+		log_at(
+		    LOG_WARNING, "the ledger's log had changed; read anew", LOG_TEXT("subscription", name));
+	io->rereads = io->link.rereads;
+	if (healed != io->healed) {
+		series_add(io->s->series.healed, healed - io->healed);
+		log_at(LOG_WARNING, "the server had lost records that this host had read; written again",
+		    LOG_TEXT("subscription", name), LOG_INT("healed", (int64_t)(healed - io->healed)));
+	}
+	io->healed = healed;
+}
+
+static uint64_t remembered(const struct client_view *v, size_t *ret_memory, size_t *ret_unfiltered)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < v->n_segments; i++) {
+		n += segment_info(v->segments[i])->n;
+		*ret_memory += segment_memory(v->segments[i]);
+		*ret_unfiltered += !segment_has_tags(v->segments[i]);
+	}
+	if (v->before != NULL)
+		n += table_entries(v->before);
+	return v->current == NULL ? n : n + table_entries(v->current);
 }
 
 void ledger_publish(struct ledger_io *io, struct mono now)
@@ -207,21 +261,32 @@ void ledger_publish(struct ledger_io *io, struct mono now)
 	struct sub_status *st = &io->s->status;
 	struct sub_series *m = &io->s->series;
 	const struct event *oldest = flow_oldest(io->flow);
-	size_t entries = io->client == NULL ? 0 : table_entries(client_table(io->client));
+	const struct client_view *v = client_view(io->client);
+	size_t memory = 0, unfiltered = 0;
+	uint64_t entries = remembered(v, &memory, &unfiltered);
 
+	say(io, unfiltered);
 	pthread_mutex_lock(&st->lock);
 	st->entries = entries;
-	st->generation = io->meta.generation;
-	for (size_t i = 0; i < sizeof(io->meta.identity) && io->client != NULL; i++)
-		snprintf(st->identity + 2 * i, 3, "%02x", io->meta.identity[i]);
+	st->segments = v->n_segments;
+	st->filter_bytes = memory;
+	st->healed = io->healed;
+	st->generation = v->meta.generation;
+	st->retention_ms = v->meta.retention_ms;
+	for (size_t i = 0; i < sizeof(v->meta.identity) && v->current != NULL; i++)
+		snprintf(st->identity + 2 * i, 3, "%02x", v->meta.identity[i]);
 	st->oldest_us = oldest == NULL ? 0 : oldest->polled.us;
 	pthread_mutex_unlock(&st->lock);
 	atomic_store(&io->s->retry_waiting, (int64_t)flow_waiting(io->flow));
 	series_set(m->retry_waiting, (double)flow_waiting(io->flow));
 	series_set(m->ledger_entries, (double)entries);
+	series_set(m->ledger_segments, (double)v->n_segments);
 	series_set(m->in_flight, (double)atomic_load(&io->s->in_flight));
 	series_set(m->in_flight_bytes, (double)atomic_load(&io->s->in_flight_bytes));
 	series_set(m->oldest, oldest == NULL ? 0 : (double)mono_diff_us(now, oldest->polled) / 1e6);
+	if (!io->open)
+		return;
+	ledger_keep_up(io);
 	if (mono_diff_us(now, io->stats_at) > 5000000) {
 		io->stats_at = now;
 		publish_stats(io);

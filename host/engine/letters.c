@@ -213,3 +213,8 @@ void letters_stop(struct letters *l, int timeout_ms)
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
+
+int letters_group_used(struct letters *l, const char *group, int timeout_ms, char *why, size_t size)
+{
+	return kafka_producer_group_used(l->producer, group, timeout_ms, why, size);
+}

@@ -25,6 +25,8 @@ void letters_send(struct letters *l, struct event *ev, unsigned sub, const char 
 bool letters_trouble(struct letters *l, unsigned sub, char *ret_text, size_t size);
 /* The id of the Kafka cluster; -errno while it is not known. */
 int letters_cluster(struct letters *l, int timeout_ms, char *ret_id, size_t size);
+/* Has this group committed any offset?  1, 0, -errno with `why`. */
+int letters_group_used(struct letters *l, const char *group, int timeout_ms, char *why, size_t size);
 /* Waits for acknowledgements under way, at most timeout_ms. */
 void letters_stop(struct letters *l, int timeout_ms);	/* NULL is allowed; takes it */
 

@@ -154,7 +154,7 @@ static void begin(struct poller *p, const struct kafka_topic_partition *tp, bool
 	part->paused = false;
 	part->outstanding = 0;
 	part->next = part->position = part->stored = tp->offset;
-	part->eof = part->end = -1;
+	part->eof = part->end = part->first_end = -1;
 	part->reason[0] = '\0';
 	offsets_free(part->window);
 	part->window = offsets_new(p->s->conf->max_window);

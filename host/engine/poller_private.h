@@ -27,6 +27,7 @@ struct partition {
 	int64_t position, stored;	/* safe to commit; stored for commit; -1: none */
 	int64_t eof;			/* the partition's end as last seen; -1: unknown */
 	int64_t end;			/* by statistics or EOF */
+	int64_t first_end;		/* the first end that was seen since it was assigned; -1: none yet */
 	char reason[256];
 	struct series *lag, *committed;
 };

@@ -49,12 +49,21 @@ void poller_publish(struct poller *p)
 	struct sub_status *st = &p->s->status;
 	struct partition_status *list = calloc(p->n_parts + 1, sizeof(*list));
 	size_t n = 0;
+	bool caught_up = true;
 
 	if (list == NULL)
 		return;
-	for (size_t i = 0; i < p->n_parts; i++)
-		if (p->parts[i]->assigned)
-			publish_partition(p, p->parts[i], &list[n++]);
+	for (size_t i = 0; i < p->n_parts; i++) {
+		struct partition *part = p->parts[i];
+
+		if (!part->assigned)
+			continue;
+		publish_partition(p, part, &list[n++]);
+		if (part->first_end < 0)
+			part->first_end = part->end;
+		caught_up = caught_up && part->first_end >= 0 && part->position >= part->first_end;
+	}
+	atomic_store(&p->s->caught_up, caught_up && n > 0);
 	pthread_mutex_lock(&st->lock);
 	free(st->partitions);
 	st->partitions = list;

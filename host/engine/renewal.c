@@ -23,29 +23,29 @@ struct renewal {
 	unsigned count, lapses, resumed; /* the deadline moves only while lapses == resumed */
 	struct mono until, at;
 	uint64_t connection;
+	struct store_renewal last;
 	struct store_lease *leases, *read; /* `read`: the ledger thread's copy */
-	size_t n_leases;
 	enum store_trouble trouble;
 	char text[256], read_text[256];
 };
 
-/* A copy of the leases; without memory the watch of takeovers merely learns nothing. */
-static void copy_leases(struct renewal *r, const struct store_lease *leases, size_t n)
+/* A copy of what it says; without memory the watch of takeovers merely learns nothing. */
+static void copy_renewal(struct renewal *r, const struct store_renewal *renewal)
 {
-	struct store_lease *copy = malloc((n + 1) * sizeof(*copy));
+	struct store_lease *copy = malloc((renewal->n + 1) * sizeof(*copy));
 
 	if (copy == NULL)
 		return;
-	if (n > 0)
-		memcpy(copy, leases, n * sizeof(*copy));
+	if (renewal->n > 0)
+		memcpy(copy, renewal->leases, renewal->n * sizeof(*copy));
 	free(r->leases);
 	r->leases = copy;
-	r->n_leases = n;
+	r->last = *renewal;
 }
 
 /* The reply to a renewal sent at `sent`, under the lock. */
-static void take_reply(struct renewal *r, int result, const struct store_lease *leases, size_t n,
-    struct mono sent, struct mono now)
+static void take_reply(
+    struct renewal *r, int result, const struct store_renewal *renewal, struct mono sent, struct mono now)
 {
 	struct mono until = mono_add_ms(sent, r->s->config->ledger.lease_ms);
 
@@ -64,7 +64,7 @@ static void take_reply(struct renewal *r, int result, const struct store_lease *
 	r->count++;
 	r->at = now;
 	r->connection = r->store->connections;
-	copy_leases(r, leases, n);
+	copy_renewal(r, renewal);
 	if (!mono_before(now, r->until)) {
 		atomic_store(&r->s->lease_until_us, 0);
 		r->lapses++;
@@ -77,18 +77,16 @@ static void take_reply(struct renewal *r, int result, const struct store_lease *
 /* One renewal, without the lock; true if it was answered. */
 static bool renew(struct renewal *r, struct session_id session)
 {
-	const struct store_lease *leases = NULL;
-	size_t n = 0;
-	uint64_t server_us;
+	struct store_renewal renewal = { .n = 0 };
 	struct mono sent = mono_now(), now;
 	int result = r->store->ops->session_renew(
-	    r->store, session, (uint64_t)r->s->config->ledger.lease_ms * 1000, &leases, &n, &server_us);
+	    r->store, session, (uint64_t)r->s->config->ledger.lease_ms * 1000, &renewal);
 
 	now = mono_now();
 	series_observe(r->seconds, (double)mono_diff_us(now, sent) / 1e6);
 	pthread_mutex_lock(&r->lock);
 	if (memcmp(&session, &r->session, sizeof(session)) == 0)
-		take_reply(r, result, leases, n, sent, now);
+		take_reply(r, result, &renewal, sent, now);
 	pthread_mutex_unlock(&r->lock);
 	mailbox_wake(&r->s->flow_box);
 	return result == 0;
@@ -180,10 +178,10 @@ bool renewal_news(struct renewal *r, struct renewal_news *ret_news)
 		.lapsed = r->lapses != r->resumed,
 		.at = r->at,
 		.connection = r->connection,
-		.leases = r->read,
-		.n_leases = r->read == NULL ? 0 : r->n_leases,
+		.renewal = r->last,
 		.trouble = r->trouble,
 		.text = r->read_text };
+	ret_news->renewal.leases = r->read;
 	pthread_mutex_unlock(&r->lock);
 	return true;
 }

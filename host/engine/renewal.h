@@ -28,8 +28,7 @@ struct renewal_news {
 	unsigned lapses;
 	struct mono at;			/* when the last reply came */
 	uint64_t connection;
-	const struct store_lease *leases;	/* valid until the next call */
-	size_t n_leases;
+	struct store_renewal renewal;	/* of the last answer; leases NULL: none yet; valid until the next call */
 	enum store_trouble trouble;	/* of the last renewal, if it failed */
 	const char *text;
 };

@@ -73,9 +73,11 @@ static void put_subscription(struct buf *out, struct subscription *s)
 	put_text(out, "state", st->ledger_state);
 	buf_char(out, ',');
 	put_text(out, "identity", st->identity);
-	buf_printf(out, ",\"generation\":%u,\"entries\":%llu,\"records\":%llu,\"bytes\":%llu}",
-	    st->generation, (unsigned long long)st->entries, (unsigned long long)st->records,
-	    (unsigned long long)st->bytes);
+	buf_printf(out, ",\"generation\":%u,\"entries\":%llu,\"records\":%llu,\"bytes\":%llu", st->generation,
+	    (unsigned long long)st->entries, (unsigned long long)st->records, (unsigned long long)st->bytes);
+	buf_printf(out, ",\"segments\":%llu,\"filter_bytes\":%llu,\"healed\":%llu,\"retention_ms\":%llu}",
+	    (unsigned long long)st->segments, (unsigned long long)st->filter_bytes,
+	    (unsigned long long)st->healed, (unsigned long long)st->retention_ms);
 	buf_printf(out, ",\"in_flight\":%lld,\"in_flight_bytes\":%lld,\"waiting\":%lld",
 	    (long long)atomic_load(&s->in_flight), (long long)atomic_load(&s->in_flight_bytes),
 	    (long long)atomic_load(&s->retry_waiting));

@@ -30,6 +30,8 @@ static void make_series(struct subscription *s)
 		.queue_seconds = metrics_series(m, METRIC_QUEUE_SECONDS, name),
 		.ledger_up = metrics_series(m, METRIC_LEDGER_UP, name),
 		.ledger_entries = metrics_series(m, METRIC_LEDGER_ENTRIES, name),
+		.ledger_segments = metrics_series(m, METRIC_LEDGER_SEGMENTS, name),
+		.healed = metrics_series(m, METRIC_LEDGER_HEALED, name),
 		.orphans = metrics_series(m, METRIC_LEDGER_ORPHANS, name),
 		.dropped = metrics_series(m, METRIC_DROPPED, name),
 		.reruns_retry = metrics_series(m, METRIC_RERUNS, name, "retry"),

@@ -25,7 +25,7 @@
 
 #include <pthread.h>
 
-enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE, MAIL_QUERY };
+enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE, MAIL_QUERY, MAIL_ACCEPT };
 
 /* Sent by the poller for one partition: the flow gives back, unfinished, every event of it with an epoch up to
  * `epoch` that is not inside a handler or about to be settled; those follow when they end.  Outcomes are settled
@@ -64,7 +64,7 @@ struct sub_status {			/* under `lock` */
 	char ledger_reason[512];
 	char identity[33];
 	uint32_t generation;
-	uint64_t entries, records, bytes;
+	uint64_t entries, records, bytes, segments, filter_bytes, healed, retention_ms;
 	int64_t oldest_us;		/* struct mono of the oldest unfinished event's poll; 0: none */
 	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
 	char blocked_reason[512];
@@ -72,7 +72,7 @@ struct sub_status {			/* under `lock` */
 
 struct sub_series {			/* metrics of this subscription, made at setup */
 	struct series *duplicates, *unrouted, *conflicts, *lease_lost, *takeovers, *in_flight, *in_flight_bytes,
-	    *retry_waiting, *oldest, *paused, *event_seconds, *queue_seconds, *ledger_up, *ledger_entries, *orphans,
+	    *retry_waiting, *oldest, *paused, *event_seconds, *queue_seconds, *ledger_up, *ledger_entries, *ledger_segments, *healed, *orphans,
 	    *dropped, *reruns_retry, *reruns_takeover, *reruns_crash, *reruns_loss;
 	struct series *dead_letters[DLQ_N_REASONS];
 };
@@ -91,6 +91,9 @@ struct subscription {
 	_Atomic int64_t retry_waiting;
 	/* False while nothing can be claimed (ledger away, refused, lost): the poller pauses its partitions. */
 	_Atomic bool accepting;
+	/* Each assigned partition has passed the end that it had when it was assigned: nothing older comes any more.
+	 * The poller writes. */
+	_Atomic bool caught_up;
 	/* No handler starts past this (struct mono); 0: none may start.  Ledger thread and renewal write. */
 	_Atomic int64_t lease_until_us;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */

@@ -162,6 +162,22 @@ static void post_log(const struct http_request *r, struct http_answer *a)
 	buf_text(&a->body, "{}\n");
 }
 
+static void post_accept_loss(struct web *w, const struct http_request *r, struct http_answer *a)
+{
+	char why[400];
+	int e = w->source->accept_loss(w->source->arg, r->query(r, "subscription"), why, sizeof(why));
+
+	if (e == 0) {
+		a->status = 200;
+		a->type = "application/json";
+		buf_text(&a->body, "{}\n");
+	} else if (e == -ENOENT) {
+		refuse(a, 404, "there is no such subscription", "semel status lists them");
+	} else {
+		refuse(a, e == -EALREADY ? 409 : 503, why, "see semel status");
+	}
+}
+
 static void serve_admin(void *arg, const struct http_request *r, struct http_answer *a)
 {
 	static const char events[] = "/v1/events/";
@@ -172,6 +188,8 @@ static void serve_admin(void *arg, const struct http_request *r, struct http_ans
 		get_event(arg, r->path + sizeof(events) - 1, r, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/log") == 0)
 		post_log(r, a);
+	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/ledger/accept-loss") == 0)
+		post_accept_loss(arg, r, a);
 	else if (is_get(r) || strcmp(r->method, "POST") == 0)
 		refuse(a, 404, "not found", "see docs/operations.md");
 	else

@@ -19,7 +19,7 @@ LAYERS = ["base", "core", "adapters", "engine", "cli"]
 FOREIGN = {
     "librdkafka": r"librdkafka/", "hiredis": r"hiredis/", "libconfig": r"libconfig\.h", "jansson": r"jansson\.h",
     "libsodium": r"sodium\.h", "libelf": r"(lib)?g?elf\.h", "libmicrohttpd": r"microhttpd\.h", "libsystemd": r"systemd/",
-    "libcurl": r"curl/", "libdl": r"dlfcn\.h",
+    "libcurl": r"curl/", "openssl": r"openssl/", "libdl": r"dlfcn\.h",
 }
 IMPURE = r"(pthread|poll|unistd|time|fcntl)\.h|sys/(socket|stat|types)\.h"
 # core/metrics holds one lock, for making series; counting takes none.

@@ -44,7 +44,7 @@ START_TEST(ten_errors)
 	    "\tsasl_password = \"geheim\";\n" /* 4: a secret */
 	    "};\n"
 	    "ledger = {\n"
-	    "\turl = \"rediss://r\";\n" /* 7: not yet */
+	    "\turl = \"http://r\";\n" /* 7: no Redis */
 	    "\tlease = 10;\n" /* 8: no duration */
 	    "\tretenton = \"24h\";\n" /* 9: mistyped */
 	    "};\n"
@@ -70,7 +70,7 @@ START_TEST(ten_errors)
 		unsigned line;
 		const char *text;
 	} expected[] = { { 3, "group_id cannot be set" }, { 4, "sasl_password is a secret" },
-		{ 7, "TLS to Redis is not supported" }, { 8, "lease: expected a duration in quotes" },
+		{ 7, "url: \"http://r\" is neither" }, { 8, "lease: expected a duration in quotes" },
 		{ 9, "unknown key retenton; did you mean retention?" }, { 13, "its own dead-letter topic" },
 		{ 16, "max_in_flight: 0 is out of range" }, { 17, "the number 5000000000 does not fit" },
 		{ 21, "handler charge: /nonexistent/charge.so: No such file" },

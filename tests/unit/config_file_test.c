@@ -42,8 +42,8 @@ START_TEST(a_good_file_is_read_with_defaults)
 	ck_assert_str_eq(text, "");
 	ck_assert_ptr_nonnull(c);
 	ck_assert_str_eq(c->node, "n");
-	ck_assert_str_eq(c->ledger.host, "r");
-	ck_assert_uint_eq(c->ledger.port, 6380);
+	ck_assert_str_eq(c->ledger.servers[0].host, "r");
+	ck_assert_uint_eq(c->ledger.servers[0].port, 6380);
 	ck_assert_uint_eq(c->ledger.database, 2);
 	ck_assert_int_eq(c->ledger.lease_ms, 10000);
 	ck_assert_int_eq(c->stop_timeout_ms, 30000);

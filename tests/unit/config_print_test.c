@@ -150,7 +150,7 @@ START_TEST(the_manual_is_the_table)
 	buf_clear(&keys);
 	config_keys(false, &keys);
 	ck_assert_ptr_nonnull(strstr(keys.data,
-	    "\nledger\n  url                  redis://HOST:PORT/DB or unix:/PATH; must be given\n"));
+	    "\nledger\n  url                  redis://HOST:PORT/DB, rediss:// (TLS) or unix:/PATH; must be given\n"));
 	ck_assert_ptr_nonnull(strstr(keys.data, "  stop_timeout         duration 0s to 1h; default 30s\n"));
 	buf_free(&keys);
 	free(table);

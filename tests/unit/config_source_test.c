@@ -298,8 +298,8 @@ START_TEST(numbers_and_addresses)
 	ck_assert_uint_eq(c->log.rate, 3);
 	ck_assert_str_eq(c->http.host, "::1");
 	ck_assert_uint_eq(c->http.port, 0);
-	ck_assert_str_eq(c->ledger.host, "fe80::1");
-	ck_assert_uint_eq(c->ledger.port, 7);
+	ck_assert_str_eq(c->ledger.servers[0].host, "fe80::1");
+	ck_assert_uint_eq(c->ledger.servers[0].port, 7);
 	ck_assert_uint_eq(c->ledger.database, 3);
 	config_free(c);
 	c = conf_expect_good("http = { listen = \"off\"; };\nkafka = { bootstrap_servers = \"k\"; };\n"
@@ -307,7 +307,7 @@ START_TEST(numbers_and_addresses)
 	    "");
 	ck_assert_ptr_null(c->http.host);
 	ck_assert_int_eq(c->ledger.scheme, LEDGER_UNIX);
-	ck_assert_str_eq(c->ledger.host, "/run/r.sock");
+	ck_assert_str_eq(c->ledger.servers[0].host, "/run/r.sock");
 	config_free(c);
 	conf_teardown();
 }

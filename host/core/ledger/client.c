@@ -1,7 +1,6 @@
-#include "core/ledger/client.h"
+#include "core/ledger/client_private.h"
 
 #include "core/backoff.h"
-#include "core/ledger/watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,73 +8,56 @@
 
 /* More records behind than this are read outside the script (ledger-segments study: 64). */
 #define MAX_DELTA 64
-#define MAX_ASK 255
-#define SAME(a, b) (memcmp((a), (b), sizeof(struct session_id)) == 0)
 
-struct item {
-	enum client_op op;
-	void *cookie;
-	uint32_t record; /* settle, wait, wake: the entry */
-	uint16_t index;
-	uint16_t place; /* claim, takeover: its number among those of the record */
-	uint8_t id[LEDGER_ID];
-};
-
-struct client {
-	struct ledger_meta meta;
-	struct table *table;
-	struct watch watch;
-	uint64_t random;
-	struct session_id *sessions; /* ours, the current one last */
-	size_t n_sessions;
-	uint64_t foreign;
-
-	/* The call: built, then under way until answered. */
-	struct record_builder builder;
-	struct item *items; /* LEDGER_MAX_ITEMS of them */
-	size_t n_items;
-	struct session_id ask[MAX_ASK];
-	uint8_t n_ask;
-	bool under_way;
-	struct store_append append;
-	struct buf body;
-
-	struct client_result *results;
-	size_t n_results;
-};
-
-struct client *client_new(const struct ledger_meta *meta, int64_t lease_us, uint64_t seed)
+struct client *client_new(int64_t lease_us, uint64_t seed)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	c->meta = *meta;
 	c->random = seed | 1;
 	watch_init(&c->watch, lease_us);
-	c->table = table_new();
 	c->items = malloc(LEDGER_MAX_ITEMS * sizeof(*c->items));
-	c->results = malloc(LEDGER_MAX_ITEMS * sizeof(*c->results));
-	if (c->table == NULL || c->items == NULL || c->results == NULL) {
+	c->looks = malloc(CLIENT_MAX_LOOKS * sizeof(*c->looks));
+	c->results = malloc((LEDGER_MAX_ITEMS + CLIENT_MAX_LOOKS) * sizeof(*c->results));
+	c->took = malloc(CLIENT_MAX_IN_RECORD * sizeof(*c->took));
+	if (c->items == NULL || c->looks == NULL || c->results == NULL || c->took == NULL) {
 		client_free(c);
 		return NULL;
 	}
 	return c;
 }
 
+static void drop_view(struct client *c)
+{
+	table_free(c->view.current);
+	table_free(c->view.before);
+	for (size_t i = 0; i < c->view.n_segments; i++)
+		segment_free(c->view.segments[i]);
+	c->view.current = c->view.before = NULL;
+	c->view.n_segments = 0;
+}
+
 void client_free(struct client *c)
 {
 	if (c == NULL)
 		return;
-	table_free(c->table);
+	drop_view(c);
 	watch_free(&c->watch);
 	record_builder_free(&c->builder);
 	buf_free(&c->body);
 	free(c->sessions);
 	free(c->items);
+	free(c->looks);
+	free(c->pages);
+	free(c->chunks);
+	free(c->heals);
+	free(c->took);
 	free(c->results);
 	free(c);
 }
+
+/* ---- Sessions */
 
 void client_set_session(struct client *c, struct session_id id)
 {
@@ -98,49 +80,141 @@ const struct session_id *client_session(const struct client *c)
 bool client_is_own(const struct client *c, const struct session_id *id)
 {
 	for (size_t i = c->n_sessions; i-- > 0;)
-		if (SAME(&c->sessions[i], id))
+		if (client_same_session(&c->sessions[i], id))
 			return true;
 	return false;
 }
 
-const struct table *client_table(const struct client *c)
+/* ---- The view */
+
+void client_set_view(struct client *c, const struct client_view *view)
 {
-	return c->table;
+	struct client_view old = c->view;
+
+	assert(!c->under_way && c->n_items == 0 && c->n_looks == 0);
+	c->view = *view;
+	c->has_view = true;
+	c->epoch++;
+	c->foreign++;
+	table_free(old.current);
+	table_free(old.before);
+	for (size_t i = 0; i < old.n_segments; i++)
+		segment_free(old.segments[i]);
+}
+
+const struct client_view *client_view(const struct client *c)
+{
+	return &c->view;
+}
+
+uint64_t client_epoch(const struct client *c)
+{
+	return c->epoch;
+}
+
+struct entry client_find(const struct client *c, const uint8_t id[LEDGER_ID])
+{
+	struct entry e = table_find(c->view.current, id);
+
+	if (e.state == ENTRY_ABSENT && c->view.before != NULL)
+		e = table_find(c->view.before, id);
+	return e;
+}
+
+struct visiting {
+	const struct table *newer;
+	void (*visit)(void *arg, const struct entry *e);
+	void *arg;
+};
+
+static void visit_older(void *arg, const struct entry *e)
+{
+	struct visiting *v = arg;
+
+	if (table_find(v->newer, e->id).state == ENTRY_ABSENT)
+		v->visit(v->arg, e);
+}
+
+void client_each_open(const struct client *c, const struct session_id *session,
+    void (*visit)(void *arg, const struct entry *e), void *arg)
+{
+	struct visiting v = { c->view.current, visit, arg };
+
+	table_each_open(c->view.current, session, visit, arg);
+	if (c->view.before != NULL)
+		table_each_open(c->view.before, session, visit_older, &v);
 }
 
 /* ---- Building */
 
-static int add_item(struct client *c, struct item item)
+static int add_item(struct client *c, enum client_op op, const uint8_t id[LEDGER_ID],
+    enum record_section section, void *cookie)
 {
+	struct item *item;
+
 	if (c->under_way)
 		return -EBUSY;
 	if (c->n_items == LEDGER_MAX_ITEMS)
 		return -ENOSPC;
-	c->items[c->n_items++] = item;
+	item = &c->items[c->n_items++];
+	item->op = op;
+	item->cookie = cookie;
+	item->place = c->builder.n[section];
+	memcpy(item->id, id, LEDGER_ID);
 	return 0;
+}
+
+static void carry(struct client *c, const struct entry *e)
+{
+	struct record_carry k = { .check = e->check,
+		.session = e->session,
+		.counts = e->counts,
+		.state = e->state == ENTRY_CLAIMED   ? CARRY_CLAIMED
+			 : e->state == ENTRY_WAITING ? CARRY_WAITING
+						     : CARRY_RELEASED,
+		.until_ms = e->until_ms,
+		.fence = e->fence,
+		.server_s = (uint32_t)e->server_s };
+
+	memcpy(k.id, e->id, LEDGER_ID);
+	record_add_carry(&c->builder, &k);
+}
+
+/* An entry of the generation before is moved into this one by the record that names it. */
+static void name_entry(struct client *c, const struct entry *e, uint32_t *ret_record, uint16_t *ret_index)
+{
+	*ret_record = e->record;
+	*ret_index = e->index;
+	if (e->generation == c->view.meta.generation)
+		return;
+	*ret_record = RECORD_THIS;
+	*ret_index = c->builder.n[RECORD_CARRIES];
+	carry(c, e);
 }
 
 int client_add_claim(struct client *c, const uint8_t id[LEDGER_ID], uint32_t check, void *cookie)
 {
 	struct record_claim claim = { .check = check };
-	struct item item = { .op = CLIENT_CLAIM, .cookie = cookie, .place = c->builder.n_claims };
-	int r;
+	struct entry e = client_find(c, id);
+	int r = add_item(c, CLIENT_CLAIM, id, RECORD_CLAIMS, cookie);
 
+	if (r < 0)
+		return r;
+	/* Its counters outlive the release. */
+	if (e.state == ENTRY_RELEASED && e.generation != c->view.meta.generation)
+		carry(c, &e);
 	memcpy(claim.id, id, LEDGER_ID);
-	memcpy(item.id, id, LEDGER_ID);
-	r = add_item(c, item);
-	if (r == 0)
-		record_add_claim(&c->builder, &claim);
-	return r;
+	record_add_claim(&c->builder, &claim);
+	return 0;
 }
 
 /* The script is asked about each session once. */
 static int ask_about(struct client *c, const struct session_id *id)
 {
 	for (unsigned i = 0; i < c->n_ask; i++)
-		if (SAME(&c->ask[i], id))
+		if (client_same_session(&c->ask[i], id))
 			return 0;
-	if (c->n_ask == MAX_ASK)
+	if (c->n_ask == CLIENT_MAX_ASK)
 		return -ENOSPC;
 	c->ask[c->n_ask++] = *id;
 	return 0;
@@ -152,66 +226,83 @@ int client_add_takeover(struct client *c, const struct entry *e, void *cookie)
 		.from = e->session,
 		.counts = e->counts,
 		.own = client_is_own(c, &e->session) };
-	struct item item = { .op = CLIENT_TAKEOVER, .cookie = cookie, .place = c->builder.n_takeovers };
-	int r;
+	int r = c->under_way ? -EBUSY : ask_about(c, &e->session);
 
-	if (c->under_way)
-		return -EBUSY;
+	if (r == 0)
+		r = add_item(c, CLIENT_TAKEOVER, e->id, RECORD_TAKEOVERS, cookie);
+	if (r < 0)
+		return r;
+	if (e->generation != c->view.meta.generation)
+		carry(c, e);
 	memcpy(t.id, e->id, LEDGER_ID);
-	memcpy(item.id, e->id, LEDGER_ID);
-	r = ask_about(c, &e->session);
-	if (r == 0)
-		r = add_item(c, item);
-	if (r == 0)
-		record_add_takeover(&c->builder, &t);
-	return r;
+	record_add_takeover(&c->builder, &t);
+	return 0;
 }
 
-/* An item about an entry that is there; its id is looked up for the result. */
-static int add_about(struct client *c, enum client_op op, uint32_t record, uint16_t index, void *cookie)
+int client_add_settle(struct client *c, const struct entry *e, enum settle_status status, void *cookie)
 {
-	struct item item = { .op = op, .cookie = cookie, .record = record, .index = index };
-	struct entry e = table_at(c->table, record, index);
+	struct record_settle s = { .status = (uint8_t)status };
+	int r = add_item(c, CLIENT_SETTLE, e->id, RECORD_SETTLES, cookie);
 
-	memcpy(item.id, e.id, LEDGER_ID);
-	return add_item(c, item);
+	if (r < 0)
+		return r;
+	name_entry(c, e, &s.record, &s.index);
+	record_add_settle(&c->builder, &s);
+	return 0;
 }
 
-int client_add_settle(
-    struct client *c, uint32_t record, uint16_t index, enum settle_status status, void *cookie)
+int client_add_wait(struct client *c, const struct entry *e, bool failed, uint64_t until_ms, void *cookie)
 {
-	struct record_settle s = { record, index, (uint8_t)status };
-	int r = add_about(c, CLIENT_SETTLE, record, index, cookie);
+	struct record_wait w = { .failed = failed, .until_ms = until_ms };
+	int r = add_item(c, CLIENT_WAIT, e->id, RECORD_WAITS, cookie);
 
-	if (r == 0)
-		record_add_settle(&c->builder, &s);
-	return r;
+	if (r < 0)
+		return r;
+	name_entry(c, e, &w.record, &w.index);
+	record_add_wait(&c->builder, &w);
+	return 0;
 }
 
-int client_add_wait(
-    struct client *c, uint32_t record, uint16_t index, bool failed, uint64_t until_ms, void *cookie)
+int client_add_wake(struct client *c, const struct entry *e, void *cookie)
 {
-	struct record_wait w = { record, index, failed, until_ms };
-	int r = add_about(c, CLIENT_WAIT, record, index, cookie);
+	struct record_wake w = { .record = 0 };
+	int r = add_item(c, CLIENT_WAKE, e->id, RECORD_WAKES, cookie);
 
-	if (r == 0)
-		record_add_wait(&c->builder, &w);
-	return r;
-}
-
-int client_add_wake(struct client *c, uint32_t record, uint16_t index, void *cookie)
-{
-	struct record_wake w = { record, index };
-	int r = add_about(c, CLIENT_WAKE, record, index, cookie);
-
-	if (r == 0)
-		record_add_wake(&c->builder, &w);
-	return r;
+	if (r < 0)
+		return r;
+	name_entry(c, e, &w.record, &w.index);
+	record_add_wake(&c->builder, &w);
+	return 0;
 }
 
 size_t client_items(const struct client *c)
 {
 	return c->n_items;
+}
+
+int client_add_heal(struct client *c, const struct record_heal *h)
+{
+	if (c->n_heals == c->cap_heals) {
+		size_t cap = c->cap_heals == 0 ? 1024 : 2 * c->cap_heals;
+		struct record_heal *grown = realloc(c->heals, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		c->heals = grown;
+		c->cap_heals = cap;
+	}
+	c->heals[c->n_heals++] = *h;
+	return 0;
+}
+
+size_t client_heals(const struct client *c)
+{
+	return c->n_heals;
+}
+
+uint64_t client_healed(const struct client *c)
+{
+	return c->healed;
 }
 
 /* ---- The call */
@@ -224,27 +315,37 @@ static void new_tag(struct client *c, struct ledger_tag *tag)
 	memcpy(tag->b, &random, sizeof(tag->b));
 }
 
+static void build(struct client *c)
+{
+	c->heals_sent = c->n_heals < CLIENT_MAX_HEALS ? c->n_heals : CLIENT_MAX_HEALS;
+	for (size_t i = 0; i < c->heals_sent; i++)
+		record_add_heal(&c->builder, &c->heals[i]);
+	new_tag(c, &c->append.tag);
+	c->append.session = *client_session(c);
+	c->append.version = c->view.meta.version;
+	c->append.generation = c->view.meta.generation;
+	buf_clear(&c->body);
+	record_body(&c->builder, c->append.tag, c->append.session, &c->body);
+	c->append.body = (struct bytes){ c->body.data, c->body.len };
+	/* Claims and takeovers need memory that may not be there; what ends them must go through. */
+	c->append.oom_ok = c->builder.n[RECORD_CLAIMS] == 0 && c->builder.n[RECORD_TAKEOVERS] == 0;
+	c->append.ask = c->ask;
+	c->append.n_ask = c->n_ask;
+	c->append.max_delta = MAX_DELTA;
+	c->under_way = true;
+}
+
 const struct store_append *client_call(struct client *c)
 {
 	if (!c->under_way) {
-		if (c->n_items == 0)
+		if (c->n_items == 0 && c->n_heals == 0)
 			return NULL;
-		new_tag(c, &c->append.tag);
-		c->append.session = *client_session(c);
-		buf_clear(&c->body);
-		record_body(&c->builder, c->append.tag, c->append.session, &c->body);
-		c->append.body = (struct bytes){ c->body.data, c->body.len };
-		/* Claims and takeovers need memory that may not be there; what ends them must go through. */
-		c->append.oom_ok = c->builder.n_claims == 0 && c->builder.n_takeovers == 0;
-		c->append.ask = c->ask;
-		c->append.n_ask = c->n_ask;
-		c->append.max_delta = MAX_DELTA;
-		c->under_way = true;
+		build(c);
 	}
-	c->append.version = c->meta.version;
-	c->append.generation = c->meta.generation;
-	c->append.position = table_records(c->table);
-	c->append.last_tag = table_last_tag(c->table);
+	c->append.position = table_records(c->view.current);
+	c->append.last_tag = table_last_tag(c->view.current);
+	c->append.look = c->chunks;
+	c->append.n_look = c->n_chunks;
 	return &c->append;
 }
 
@@ -253,7 +354,7 @@ bool client_under_way(const struct client *c)
 	return c->under_way;
 }
 
-static void forget_call(struct client *c)
+void client_forget_call(struct client *c)
 {
 	c->under_way = false;
 	c->n_items = 0;
@@ -261,132 +362,7 @@ static void forget_call(struct client *c)
 	record_builder_clear(&c->builder);
 }
 
-/* ---- Results */
-
-/* Whether a settle, wait or wake is about to take effect: judged before our record is applied. */
-static bool will_hold(const struct client *c, const struct item *item)
-{
-	struct entry e = table_at(c->table, item->record, item->index);
-
-	if (!entry_is_open(e.state) || !SAME(&e.session, &c->append.session))
-		return false;
-	return item->op == CLIENT_SETTLE ||
-	       e.state == (item->op == CLIENT_WAIT ? ENTRY_CLAIMED : ENTRY_WAITING);
-}
-
-static int apply_own(struct client *c, struct bytes header)
-{
-	uint32_t record = (uint32_t)table_records(c->table);
-	int r;
-
-	for (size_t i = 0; i < c->n_items; i++) {
-		const struct item *item = &c->items[i];
-
-		c->results[i] = (struct client_result){ .op = item->op, .cookie = item->cookie };
-		if (item->op != CLIENT_CLAIM && item->op != CLIENT_TAKEOVER)
-			c->results[i].ok = will_hold(c, item);
-	}
-	r = table_apply(c->table, header, (struct bytes){ c->body.data, c->body.len });
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < c->n_items; i++) {
-		const struct item *item = &c->items[i];
-		struct client_result *result = &c->results[i];
-
-		if (item->op == CLIENT_CLAIM || item->op == CLIENT_TAKEOVER) {
-			uint16_t place = (uint16_t)(item->place +
-						    (item->op == CLIENT_TAKEOVER ? c->builder.n_claims : 0));
-			struct entry e = table_at(c->table, record, place);
-
-			result->ok = e.state == ENTRY_CLAIMED;
-			result->fence = e.fence;
-		}
-		result->entry = table_find(c->table, item->id);
-	}
-	c->n_results = c->n_items;
-	forget_call(c);
-	return 0;
-}
-
-static bool is_reply(const struct client *c, struct bytes header)
-{
-	struct record_header h;
-
-	return c->under_way && record_read_header(header, &h) == 0 &&
-	       memcmp(&h.tag, &c->append.tag, sizeof(h.tag)) == 0;
-}
-
-static int apply_records(struct client *c, const struct store_reply *reply)
-{
-	for (size_t i = 0; i < reply->n; i++) {
-		const struct store_record *rec = &reply->records[i];
-		int r;
-
-		if (is_reply(c, rec->header)) {
-			r = apply_own(c, rec->header);
-		} else if (rec->body.data == NULL) {
-			/* A second copy of a call that was found in the delta before it. */
-			r = table_apply(c->table, rec->header, (struct bytes){ c->body.data, c->body.len });
-		} else {
-			r = table_apply(c->table, rec->header, rec->body);
-			c->foreign++;
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int client_reply(struct client *c, const struct store_reply *reply)
-{
-	assert(c->under_way);
-	if (reply->result != STORE_OK)
-		return -EAGAIN;
-	return apply_records(c, reply);
-}
-
-int client_read(struct client *c, const struct store_reply *reply)
-{
-	return apply_records(c, reply);
-}
-
-size_t client_results(const struct client *c, const struct client_result **ret_results)
-{
-	*ret_results = c->results;
-	return c->n_results;
-}
-
-uint64_t client_foreign(const struct client *c)
-{
-	return c->foreign;
-}
-
-int client_restart(struct client *c, const struct ledger_meta *meta)
-{
-	struct table *fresh = table_new();
-
-	if (fresh == NULL)
-		return -ENOMEM;
-	table_free(c->table);
-	c->table = fresh;
-	c->meta = *meta;
-	c->foreign++;
-	return 0;
-}
-
-void client_set_meta(struct client *c, const struct ledger_meta *meta)
-{
-	c->meta = *meta;
-}
-
-void client_withdraw(struct client *c)
-{
-	assert(c->under_way);
-	for (size_t i = 0; i < c->n_items; i++)
-		c->results[i] = (struct client_result){ .op = c->items[i].op, .cookie = c->items[i].cookie };
-	c->n_results = c->n_items;
-	forget_call(c);
-}
+/* ---- The watch */
 
 void client_leases(
     struct client *c, const struct store_lease *leases, size_t n, struct mono now, uint64_t connection)

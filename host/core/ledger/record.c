@@ -5,14 +5,18 @@
 #include <assert.h>
 #include <errno.h>
 
-#define SETTLE_SIZE 7
-#define WAIT_SIZE 15
-#define WAKE_SIZE 6
-#define CLAIM_SIZE 18
-#define TAKEOVER_SIZE 32
-#define COUNTS_SIZE 10
+#define COUNTS_SIZE (2 * RECORD_SECTIONS)
+#define FIRST_SIZE 6
 #define KIND_ITEMS 1
 #define KIND_FIRST 2
+
+static const uint8_t item_size[RECORD_SECTIONS] = { [RECORD_SETTLES] = 7,
+	[RECORD_WAITS] = 15,
+	[RECORD_WAKES] = 6,
+	[RECORD_CLAIMS] = 18,
+	[RECORD_TAKEOVERS] = 32,
+	[RECORD_CARRIES] = 52,
+	[RECORD_HEALS] = 23 };
 
 /* ---- Numbers, big endian */
 
@@ -38,64 +42,109 @@ static uint64_t get_number(const uint8_t *p, unsigned size)
 
 void record_builder_clear(struct record_builder *b)
 {
-	buf_clear(&b->settles);
-	buf_clear(&b->waits);
-	buf_clear(&b->wakes);
-	buf_clear(&b->claims);
-	buf_clear(&b->takeovers);
-	b->n_settles = b->n_waits = b->n_wakes = b->n_claims = b->n_takeovers = 0;
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++) {
+		buf_clear(&b->sections[i]);
+		b->n[i] = 0;
+	}
 }
 
 void record_builder_free(struct record_builder *b)
 {
-	buf_free(&b->settles);
-	buf_free(&b->waits);
-	buf_free(&b->wakes);
-	buf_free(&b->claims);
-	buf_free(&b->takeovers);
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++)
+		buf_free(&b->sections[i]);
+}
+
+size_t record_items(const struct record_builder *b)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++)
+		n += b->n[i];
+	return n;
+}
+
+/* One more item of a section: where its bytes go. */
+static struct buf *next(struct record_builder *b, enum record_section section)
+{
+	b->n[section]++;
+	return &b->sections[section];
+}
+
+static void put_counts(struct buf *b, const struct ledger_counts *counts)
+{
+	put_number(b, counts->failed, 2);
+	put_number(b, counts->crashes, 1);
+	put_number(b, counts->takeovers, 2);
 }
 
 void record_add_settle(struct record_builder *b, const struct record_settle *s)
 {
-	put_number(&b->settles, s->record, 4);
-	put_number(&b->settles, s->index, 2);
-	put_number(&b->settles, s->status, 1);
-	b->n_settles++;
+	struct buf *out = next(b, RECORD_SETTLES);
+
+	put_number(out, s->record, 4);
+	put_number(out, s->index, 2);
+	put_number(out, s->status, 1);
 }
 
 void record_add_wait(struct record_builder *b, const struct record_wait *w)
 {
-	put_number(&b->waits, w->record, 4);
-	put_number(&b->waits, w->index, 2);
-	put_number(&b->waits, w->failed, 1);
-	put_number(&b->waits, w->until_ms, 8);
-	b->n_waits++;
+	struct buf *out = next(b, RECORD_WAITS);
+
+	put_number(out, w->record, 4);
+	put_number(out, w->index, 2);
+	put_number(out, w->failed, 1);
+	put_number(out, w->until_ms, 8);
 }
 
 void record_add_wake(struct record_builder *b, const struct record_wake *w)
 {
-	put_number(&b->wakes, w->record, 4);
-	put_number(&b->wakes, w->index, 2);
-	b->n_wakes++;
+	struct buf *out = next(b, RECORD_WAKES);
+
+	put_number(out, w->record, 4);
+	put_number(out, w->index, 2);
 }
 
 void record_add_claim(struct record_builder *b, const struct record_claim *c)
 {
-	buf_add(&b->claims, c->id, LEDGER_ID);
-	put_number(&b->claims, c->check, 4);
-	b->n_claims++;
+	struct buf *out = next(b, RECORD_CLAIMS);
+
+	buf_add(out, c->id, LEDGER_ID);
+	put_number(out, c->check, 4);
 }
 
 void record_add_takeover(struct record_builder *b, const struct record_takeover *t)
 {
-	buf_add(&b->takeovers, t->id, LEDGER_ID);
-	put_number(&b->takeovers, t->check, 4);
-	buf_add(&b->takeovers, t->from.b, sizeof(t->from.b));
-	put_number(&b->takeovers, t->counts.failed, 2);
-	put_number(&b->takeovers, t->counts.crashes, 1);
-	put_number(&b->takeovers, t->counts.takeovers, 2);
-	put_number(&b->takeovers, t->own, 1);
-	b->n_takeovers++;
+	struct buf *out = next(b, RECORD_TAKEOVERS);
+
+	buf_add(out, t->id, LEDGER_ID);
+	put_number(out, t->check, 4);
+	buf_add(out, t->from.b, sizeof(t->from.b));
+	put_counts(out, &t->counts);
+	put_number(out, t->own, 1);
+}
+
+void record_add_carry(struct record_builder *b, const struct record_carry *c)
+{
+	struct buf *out = next(b, RECORD_CARRIES);
+
+	buf_add(out, c->id, LEDGER_ID);
+	put_number(out, c->check, 4);
+	buf_add(out, c->session.b, sizeof(c->session.b));
+	put_counts(out, &c->counts);
+	put_number(out, c->state, 1);
+	put_number(out, c->until_ms, 8);
+	put_number(out, c->fence, 8);
+	put_number(out, c->server_s, 4);
+}
+
+void record_add_heal(struct record_builder *b, const struct record_heal *h)
+{
+	struct buf *out = next(b, RECORD_HEALS);
+
+	buf_add(out, h->id, LEDGER_ID);
+	put_number(out, h->check, 4);
+	put_number(out, h->status, 1);
+	put_number(out, h->server_s, 4);
 }
 
 /* Fill in the checksum of a body that begins at `start`. */
@@ -126,33 +175,47 @@ static size_t begin_body(
 void record_body(
     const struct record_builder *b, struct ledger_tag tag, struct session_id session, struct buf *out)
 {
-	size_t start = begin_body(out, (uint16_t)(b->n_claims + b->n_takeovers), KIND_ITEMS, tag, session);
+	unsigned slots = 0;
+	size_t start;
 
-	put_number(out, b->n_settles, 2);
-	put_number(out, b->n_waits, 2);
-	put_number(out, b->n_wakes, 2);
-	put_number(out, b->n_claims, 2);
-	put_number(out, b->n_takeovers, 2);
-	buf_add(out, b->settles.data, b->settles.len);
-	buf_add(out, b->waits.data, b->waits.len);
-	buf_add(out, b->wakes.data, b->wakes.len);
-	buf_add(out, b->claims.data, b->claims.len);
-	buf_add(out, b->takeovers.data, b->takeovers.len);
+	for (unsigned i = RECORD_CLAIMS; i < RECORD_SECTIONS; i++)
+		slots += b->n[i];
+	start = begin_body(out, (uint16_t)slots, KIND_ITEMS, tag, session);
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++)
+		put_number(out, b->n[i], 2);
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++)
+		buf_add(out, b->sections[i].data, b->sections[i].len);
 	seal_body(out, start);
 }
 
-void record_first_body(struct ledger_tag tag, struct buf *out)
+void record_first_body(struct ledger_tag tag, unsigned rules, uint32_t generation, struct buf *out)
 {
 	size_t start = begin_body(out, 0, KIND_FIRST, tag, (struct session_id){ { 0 } });
 
 	put_number(out, LEDGER_FORMAT, 1);
-	put_number(out, LEDGER_RULES, 1);
+	put_number(out, rules, 1);
+	put_number(out, generation, 4);
 	seal_body(out, start);
+}
+
+/* What the script can reckon at little cost: sums of the bytes, plain and weighted by their place.  It is not for
+ * hostile bytes but for damage; any flipped bit changes it. */
+static uint32_t header_sum(const uint8_t *p, size_t len)
+{
+	uint64_t plain = 0, weighted = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		plain += p[i];
+		weighted += plain;
+	}
+	return (uint32_t)(weighted * 65537 + plain);
 }
 
 void record_write_header(struct buf *out, struct ledger_tag tag, struct session_id session, bool live,
     uint64_t fence, uint16_t slots, uint64_t server_us, const struct session_id *over, uint8_t n_over)
 {
+	size_t start = out->len;
+
 	buf_add(out, tag.b, sizeof(tag.b));
 	buf_add(out, session.b, sizeof(session.b));
 	put_number(out, live, 1);
@@ -162,6 +225,7 @@ void record_write_header(struct buf *out, struct ledger_tag tag, struct session_
 	put_number(out, n_over, 1);
 	for (unsigned i = 0; i < n_over; i++)
 		buf_add(out, over[i].b, sizeof(over[i].b));
+	put_number(out, header_sum((const uint8_t *)out->data + start, out->len - start), 4);
 }
 
 /* ---- Reading */
@@ -171,7 +235,8 @@ int record_read_header(struct bytes header, struct record_header *ret_header)
 	const uint8_t *p = header.data;
 
 	if (p == NULL || header.len < RECORD_HEADER_MIN ||
-	    header.len != RECORD_HEADER_MIN + 8 * (size_t)p[35] || p[16] > 1)
+	    header.len != RECORD_HEADER_MIN + 8 * (size_t)p[35] || p[16] > 1 ||
+	    get_number(p + header.len - 4, 4) != header_sum(p, header.len - 4))
 		return -EBADMSG;
 	memcpy(ret_header->tag.b, p, 8);
 	memcpy(ret_header->session.b, p + 8, 8);
@@ -180,32 +245,27 @@ int record_read_header(struct bytes header, struct record_header *ret_header)
 	ret_header->slots = (uint16_t)get_number(p + 25, 2);
 	ret_header->server_us = get_number(p + 27, 8);
 	ret_header->n_over = p[35];
-	ret_header->over = p + RECORD_HEADER_MIN;
+	ret_header->over = p + 36;
 	return 0;
 }
 
 static int read_items(const uint8_t *p, size_t len, struct record_view *v)
 {
-	size_t need;
+	size_t at = COUNTS_SIZE;
+	unsigned slots = 0;
 
 	if (len < COUNTS_SIZE)
 		return -EBADMSG;
-	v->n_settles = (uint16_t)get_number(p, 2);
-	v->n_waits = (uint16_t)get_number(p + 2, 2);
-	v->n_wakes = (uint16_t)get_number(p + 4, 2);
-	v->n_claims = (uint16_t)get_number(p + 6, 2);
-	v->n_takeovers = (uint16_t)get_number(p + 8, 2);
-	need = COUNTS_SIZE + (size_t)SETTLE_SIZE * v->n_settles + (size_t)WAIT_SIZE * v->n_waits +
-	       (size_t)WAKE_SIZE * v->n_wakes + (size_t)CLAIM_SIZE * v->n_claims +
-	       (size_t)TAKEOVER_SIZE * v->n_takeovers;
-	if (len != need || v->slots != v->n_claims + v->n_takeovers)
-		return -EBADMSG;
-	v->settles = p + COUNTS_SIZE;
-	v->waits = v->settles + (size_t)SETTLE_SIZE * v->n_settles;
-	v->wakes = v->waits + (size_t)WAIT_SIZE * v->n_waits;
-	v->claims = v->wakes + (size_t)WAKE_SIZE * v->n_wakes;
-	v->takeovers = v->claims + (size_t)CLAIM_SIZE * v->n_claims;
-	return 0;
+	for (unsigned i = 0; i < RECORD_SECTIONS; i++) {
+		v->n[i] = (uint16_t)get_number(p + 2 * (size_t)i, 2);
+		v->sections[i] = p + at;
+		at += (size_t)item_size[i] * v->n[i];
+		if (at > len)
+			return -EBADMSG;
+		if (i >= RECORD_CLAIMS)
+			slots += v->n[i];
+	}
+	return at != len || v->slots != slots ? -EBADMSG : 0;
 }
 
 int record_read_body(struct bytes body, struct record_view *ret_view)
@@ -223,23 +283,34 @@ int record_read_body(struct bytes body, struct record_view *ret_view)
 	memcpy(ret_view->session.b, p + 16, 8);
 	if (p[6] == KIND_ITEMS)
 		return read_items(p + RECORD_BODY_MIN, body.len - RECORD_BODY_MIN, ret_view);
-	if (p[6] != KIND_FIRST || body.len != RECORD_BODY_MIN + 2 || ret_view->slots != 0)
+	if (p[6] != KIND_FIRST || body.len != RECORD_BODY_MIN + FIRST_SIZE || ret_view->slots != 0)
 		return -EBADMSG;
 	ret_view->format = p[RECORD_BODY_MIN];
 	ret_view->rules = p[RECORD_BODY_MIN + 1];
+	ret_view->generation = (uint32_t)get_number(p + RECORD_BODY_MIN + 2, 4);
 	return 0;
+}
+
+static const uint8_t *item(const struct record_view *v, enum record_section section, unsigned i)
+{
+	return v->sections[section] + (size_t)item_size[section] * i;
+}
+
+static struct ledger_counts get_counts(const uint8_t *p)
+{
+	return (struct ledger_counts){ (uint16_t)get_number(p, 2), p[2], (uint16_t)get_number(p + 3, 2) };
 }
 
 struct record_settle record_settle_at(const struct record_view *v, unsigned i)
 {
-	const uint8_t *p = v->settles + (size_t)SETTLE_SIZE * i;
+	const uint8_t *p = item(v, RECORD_SETTLES, i);
 
 	return (struct record_settle){ (uint32_t)get_number(p, 4), (uint16_t)get_number(p + 4, 2), p[6] };
 }
 
 struct record_wait record_wait_at(const struct record_view *v, unsigned i)
 {
-	const uint8_t *p = v->waits + (size_t)WAIT_SIZE * i;
+	const uint8_t *p = item(v, RECORD_WAITS, i);
 
 	return (struct record_wait){ (uint32_t)get_number(p, 4), (uint16_t)get_number(p + 4, 2), p[6] != 0,
 		get_number(p + 7, 8) };
@@ -247,14 +318,14 @@ struct record_wait record_wait_at(const struct record_view *v, unsigned i)
 
 struct record_wake record_wake_at(const struct record_view *v, unsigned i)
 {
-	const uint8_t *p = v->wakes + (size_t)WAKE_SIZE * i;
+	const uint8_t *p = item(v, RECORD_WAKES, i);
 
 	return (struct record_wake){ (uint32_t)get_number(p, 4), (uint16_t)get_number(p + 4, 2) };
 }
 
 struct record_claim record_claim_at(const struct record_view *v, unsigned i)
 {
-	const uint8_t *p = v->claims + (size_t)CLAIM_SIZE * i;
+	const uint8_t *p = item(v, RECORD_CLAIMS, i);
 	struct record_claim c;
 
 	memcpy(c.id, p, LEDGER_ID);
@@ -264,15 +335,41 @@ struct record_claim record_claim_at(const struct record_view *v, unsigned i)
 
 struct record_takeover record_takeover_at(const struct record_view *v, unsigned i)
 {
-	const uint8_t *p = v->takeovers + (size_t)TAKEOVER_SIZE * i;
+	const uint8_t *p = item(v, RECORD_TAKEOVERS, i);
 	struct record_takeover t;
 
 	memcpy(t.id, p, LEDGER_ID);
 	t.check = (uint32_t)get_number(p + 14, 4);
 	memcpy(t.from.b, p + 18, sizeof(t.from.b));
-	t.counts.failed = (uint16_t)get_number(p + 26, 2);
-	t.counts.crashes = p[28];
-	t.counts.takeovers = (uint16_t)get_number(p + 29, 2);
+	t.counts = get_counts(p + 26);
 	t.own = p[31] != 0;
 	return t;
+}
+
+struct record_carry record_carry_at(const struct record_view *v, unsigned i)
+{
+	const uint8_t *p = item(v, RECORD_CARRIES, i);
+	struct record_carry c;
+
+	memcpy(c.id, p, LEDGER_ID);
+	c.check = (uint32_t)get_number(p + 14, 4);
+	memcpy(c.session.b, p + 18, sizeof(c.session.b));
+	c.counts = get_counts(p + 26);
+	c.state = p[31];
+	c.until_ms = get_number(p + 32, 8);
+	c.fence = get_number(p + 40, 8);
+	c.server_s = (uint32_t)get_number(p + 48, 4);
+	return c;
+}
+
+struct record_heal record_heal_at(const struct record_view *v, unsigned i)
+{
+	const uint8_t *p = item(v, RECORD_HEALS, i);
+	struct record_heal h;
+
+	memcpy(h.id, p, LEDGER_ID);
+	h.check = (uint32_t)get_number(p + 14, 4);
+	h.status = p[18];
+	h.server_s = (uint32_t)get_number(p + 19, 4);
+	return h;
 }

@@ -1,14 +1,17 @@
 #include "core/ledger/table_private.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-struct table *table_new(void)
+struct table *table_new(uint32_t generation)
 {
 	struct table *t = calloc(1, sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
+	atomic_store(&t->refs, 1);
+	t->generation = generation;
 	t->mask = 1023;
 	t->index = calloc(t->mask + 1, sizeof(*t->index));
 	if (t->index == NULL) {
@@ -18,14 +21,21 @@ struct table *table_new(void)
 	return t;
 }
 
+struct table *table_ref(struct table *t)
+{
+	atomic_fetch_add(&t->refs, 1);
+	return t;
+}
+
 void table_free(struct table *t)
 {
-	if (t == NULL)
+	if (t == NULL || atomic_fetch_sub(&t->refs, 1) > 1)
 		return;
 	free(t->slots);
 	free(t->records);
 	free(t->index);
 	free(t->sessions);
+	free(t->fences);
 	free(t->open);
 	free(t);
 }
@@ -155,6 +165,26 @@ struct slot *table_slot(const struct table *t, uint32_t record, uint16_t index)
 
 /* ---- Looking */
 
+uint32_t table_generation(const struct table *t)
+{
+	return t->generation;
+}
+
+uint64_t table_new_ids(const struct table *t)
+{
+	return t->new_ids;
+}
+
+uint64_t table_begun_us(const struct table *t)
+{
+	return t->begun_us;
+}
+
+uint64_t table_last_us(const struct table *t)
+{
+	return t->last_us;
+}
+
 uint64_t table_records(const struct table *t)
 {
 	return t->n_records;
@@ -180,18 +210,38 @@ size_t table_open(const struct table *t)
 	return t->n_open;
 }
 
+static uint64_t fence_of(const struct table *t, uint32_t slot)
+{
+	uint32_t record = t->slots[slot].record;
+	size_t low = 0, high = t->n_fences;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (t->fences[middle].slot < slot)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < t->n_fences && t->fences[low].slot == slot)
+		return t->fences[low].fence;
+	return t->records[record].fence + (slot - t->records[record].slot);
+}
+
 static struct entry view(const struct table *t, const struct slot *s)
 {
+	uint32_t at = (uint32_t)(s - t->slots);
 	struct entry e = { .state = (enum entry_state)s->state,
 		.check = s->check,
 		.session = t->sessions[s->session],
 		.counts = { s->failed, s->crashes, s->takeovers },
+		.generation = t->generation,
 		.record = s->record,
+		.index = (uint16_t)(at - t->records[s->record].slot),
+		.fence = fence_of(t, at),
 		.server_s = s->server_s };
 
 	memcpy(e.id, s->id, LEDGER_ID);
-	e.index = (uint16_t)((uint32_t)(s - t->slots) - t->records[s->record].slot);
-	e.fence = t->records[s->record].fence + e.index;
 	if (s->state == ENTRY_WAITING)
 		e.until_ms = (uint64_t)s->server_s * 1000 + s->extra;
 	return e;
@@ -219,5 +269,17 @@ void table_each_open(const struct table *t, const struct session_id *session,
 
 		if (memcmp(&e.session, session, sizeof(*session)) == 0)
 			visit(arg, &e);
+	}
+}
+
+void table_each(const struct table *t, void (*visit)(void *arg, const struct entry *e), void *arg)
+{
+	for (size_t i = 0; i < t->n_slots; i++) {
+		struct entry e;
+
+		if (t->slots[i].state == ENTRY_VOID)
+			continue;
+		e = view(t, &t->slots[i]);
+		visit(arg, &e);
 	}
 }

@@ -8,11 +8,14 @@
  *   takeover  valid if the header is live, `from` is in the header's list of sessions that are
  *             over (or is the writer itself), and the entry is open (claimed, waiting) and of `from`
  *   settle, wait, wake   valid if the entry is the latest of its id, open, and of the writer's session
+ *   carry     valid if the id is not in this list: an entry of the closed list before, moved
+ *   heal      of done: valid if the id is absent, released or open; of dead, parked: absent, released, or
+ *             open and of the writer's session
  *
  * Void items keep their bytes and their number and have no effect.
  *
  * Owns:    its entries.
- * Threads: one at a time.
+ * Threads: one at a time; once nothing is applied any more, any number may look.
  * Uses:    core/ledger/record.
  */
 #ifndef CORE_LEDGER_TABLE_H
@@ -42,22 +45,29 @@ struct entry {				/* a copy, for the caller */
 	uint32_t check;
 	struct session_id session;	/* who claimed it last */
 	struct ledger_counts counts;
-	uint32_t record;		/* names it in settles */
+	uint32_t generation, record;	/* names it in settles */
 	uint16_t index;
-	uint64_t fence;
+	uint64_t fence;			/* of its claim: never given twice, kept when it is carried */
 	uint64_t server_s;		/* Unix seconds of the last change */
 	uint64_t until_ms;		/* of ENTRY_WAITING */
 };
 
 struct table;
 
-struct table *table_new(void);			/* NULL when out of memory */
-void table_free(struct table *t);		/* NULL is allowed */
+struct table *table_new(uint32_t generation);	/* NULL when out of memory */
+/* Tables are counted, so that a closed one can be sealed by another thread. */
+struct table *table_ref(struct table *t);
+void table_free(struct table *t);		/* gives one reference back; NULL is allowed */
 
 /* Apply the next record.  0; -EBADMSG: not a record, or one that refers to what is not there; -ENOTSUP: a
- * newer format or newer rules; -ENOMEM.  On failure the table is unchanged. */
-int table_apply(struct table *t, struct bytes header, struct bytes body);
+ * newer format or newer rules; -ENOMEM.  On failure the table is unchanged.  ret_took, if not NULL, has room for
+ * LEDGER_MAX_ITEMS and says of each item, in the order of the sections, whether it had an effect. */
+int table_apply(struct table *t, struct bytes header, struct bytes body, bool *ret_took);
 
+uint32_t table_generation(const struct table *t);
+uint64_t table_new_ids(const struct table *t);		/* claimed first in this generation: what rotation counts */
+uint64_t table_begun_us(const struct table *t);		/* server time of the first record, of the last one */
+uint64_t table_last_us(const struct table *t);
 uint64_t table_records(const struct table *t);		/* applied so far: the position in the list */
 struct ledger_tag table_last_tag(const struct table *t);	/* all zero before the first record */
 size_t table_entries(const struct table *t);		/* ids known: open, released and final */
@@ -71,7 +81,8 @@ struct entry table_at(const struct table *t, uint32_t record, uint16_t index);
 /* Calls visit for every open entry of a session; used for orphans and for takeovers of an old session. */
 void table_each_open(const struct table *t, const struct session_id *session,
     void (*visit)(void *arg, const struct entry *e), void *arg);
-/* The same over all sessions. */
 size_t table_open(const struct table *t);		/* how many entries are open */
+/* The latest entry of every id, in no order. */
+void table_each(const struct table *t, void (*visit)(void *arg, const struct entry *e), void *arg);
 
 #endif

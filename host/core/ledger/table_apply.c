@@ -8,28 +8,44 @@ struct applying {
 	struct record_view body;
 	uint16_t session;
 	uint32_t server_s;
+	uint32_t base; /* slot of the record's first entry */
+	bool *took; /* of the items, by section; NULL: nobody asks */
+	unsigned first[RECORD_SECTIONS]; /* number of a section's first item */
 };
 
-static int check_references(const struct table *t, const struct record_view *v)
+/* ---- Judging a record before it is believed */
+
+static bool refers(const struct table *t, const struct record_view *v, uint32_t record, uint16_t index)
 {
-	for (unsigned i = 0; i < v->n_settles; i++) {
+	return record == RECORD_THIS ? index < v->n[RECORD_CARRIES] : table_refers(t, record, index);
+}
+
+static int check_items(const struct table *t, const struct record_view *v)
+{
+	for (unsigned i = 0; i < v->n[RECORD_SETTLES]; i++) {
 		struct record_settle s = record_settle_at(v, i);
 
-		if (!table_refers(t, s.record, s.index) || s.status > SETTLE_RELEASED)
+		if (!refers(t, v, s.record, s.index) || s.status > SETTLE_RELEASED)
 			return -EBADMSG;
 	}
-	for (unsigned i = 0; i < v->n_waits; i++) {
+	for (unsigned i = 0; i < v->n[RECORD_WAITS]; i++) {
 		struct record_wait w = record_wait_at(v, i);
 
-		if (!table_refers(t, w.record, w.index))
+		if (!refers(t, v, w.record, w.index))
 			return -EBADMSG;
 	}
-	for (unsigned i = 0; i < v->n_wakes; i++) {
+	for (unsigned i = 0; i < v->n[RECORD_WAKES]; i++) {
 		struct record_wake w = record_wake_at(v, i);
 
-		if (!table_refers(t, w.record, w.index))
+		if (!refers(t, v, w.record, w.index))
 			return -EBADMSG;
 	}
+	for (unsigned i = 0; i < v->n[RECORD_CARRIES]; i++)
+		if (record_carry_at(v, i).state > CARRY_RELEASED)
+			return -EBADMSG;
+	for (unsigned i = 0; i < v->n[RECORD_HEALS]; i++)
+		if (record_heal_at(v, i).status > SETTLE_PARKED)
+			return -EBADMSG;
 	return 0;
 }
 
@@ -45,62 +61,91 @@ static int check(struct table *t, struct bytes header, struct bytes body, struct
 		return -EBADMSG;
 	if (v->first && (v->format != LEDGER_FORMAT || v->rules > LEDGER_RULES))
 		return -ENOTSUP;
-	return check_references(t, v);
+	if (v->first)
+		return v->generation == t->generation ? 0 : -EBADMSG;
+	return check_items(t, v);
 }
 
 /* All memory that applying may need, so that nothing fails half-way. */
 static int make_room(struct table *t, const struct record_view *v)
 {
+	size_t carries = v->n[RECORD_CARRIES];
+
+	if (t->n_slots + v->slots > UINT32_MAX / 2 || t->n_sessions + carries >= UINT16_MAX)
+		return -ENOMEM;
 	if (table_grow((void **)&t->records, &t->cap_records, t->n_records + 1, sizeof(*t->records)) < 0 ||
 	    table_grow((void **)&t->slots, &t->cap_slots, t->n_slots + v->slots, sizeof(*t->slots)) < 0 ||
-	    table_grow((void **)&t->open, &t->cap_open, t->n_open + v->slots, sizeof(*t->open)) < 0)
+	    table_grow((void **)&t->open, &t->cap_open, t->n_open + v->slots, sizeof(*t->open)) < 0 ||
+	    table_grow((void **)&t->fences, &t->cap_fences, t->n_fences + carries, sizeof(*t->fences)) < 0 ||
+	    table_grow((void **)&t->sessions, &t->cap_sessions, t->n_sessions + carries + 1,
+		sizeof(*t->sessions)) < 0)
 		return -ENOMEM;
 	return table_grow_index(t, v->slots);
+}
+
+/* ---- Applying */
+
+static void took(const struct applying *a, enum record_section section, unsigned i)
+{
+	if (a->took != NULL)
+		a->took[a->first[section] + i] = true;
 }
 
 /* The entry an item names, if the writer may change it: open and of its session.  An entry that a later claim or
  * takeover replaced is void, so an open one is the latest of its id. */
 static struct slot *owned(const struct table *t, const struct applying *a, uint32_t record, uint16_t index)
 {
-	struct slot *s = table_slot(t, record, index);
+	struct slot *s;
 
+	if (record == RECORD_THIS)
+		s = &t->slots[a->base + a->body.n[RECORD_CLAIMS] + a->body.n[RECORD_TAKEOVERS] + index];
+	else
+		s = table_slot(t, record, index);
 	return entry_is_open((enum entry_state)s->state) && s->session == a->session ? s : NULL;
 }
 
+static const enum entry_state settled[] = { [SETTLE_DONE] = ENTRY_DONE,
+	[SETTLE_DEAD] = ENTRY_DEAD,
+	[SETTLE_PARKED] = ENTRY_PARKED,
+	[SETTLE_RELEASED] = ENTRY_RELEASED };
+
 static void apply_settles(struct table *t, const struct applying *a)
 {
-	static const enum entry_state states[] = { [SETTLE_DONE] = ENTRY_DONE,
-		[SETTLE_DEAD] = ENTRY_DEAD,
-		[SETTLE_PARKED] = ENTRY_PARKED,
-		[SETTLE_RELEASED] = ENTRY_RELEASED };
-
-	for (unsigned i = 0; i < a->body.n_settles; i++) {
+	for (unsigned i = 0; i < a->body.n[RECORD_SETTLES]; i++) {
 		struct record_settle item = record_settle_at(&a->body, i);
 		struct slot *s = owned(t, a, item.record, item.index);
 
 		if (s == NULL)
 			continue;
-		table_set_state(t, s, states[item.status]);
+		table_set_state(t, s, settled[item.status]);
 		s->server_s = a->server_s;
+		took(a, RECORD_SETTLES, i);
 	}
+}
+
+static void set_waiting(struct table *t, struct slot *s, uint64_t until_ms, uint32_t server_s)
+{
+	uint64_t now_ms = (uint64_t)server_s * 1000;
+	uint64_t ms = until_ms > now_ms ? until_ms - now_ms : 0;
+
+	table_set_state(t, s, ENTRY_WAITING);
+	s->extra = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	s->server_s = server_s;
 }
 
 static void apply_waits(struct table *t, const struct applying *a)
 {
-	for (unsigned i = 0; i < a->body.n_waits; i++) {
+	for (unsigned i = 0; i < a->body.n[RECORD_WAITS]; i++) {
 		struct record_wait item = record_wait_at(&a->body, i);
 		struct slot *s = owned(t, a, item.record, item.index);
-		uint64_t now_ms = (uint64_t)a->server_s * 1000;
-		uint64_t ms = item.until_ms > now_ms ? item.until_ms - now_ms : 0;
 
 		if (s == NULL || s->state != ENTRY_CLAIMED)
 			continue;
-		table_set_state(t, s, ENTRY_WAITING);
-		s->extra = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+		set_waiting(t, s, item.until_ms, a->server_s);
 		s->failed += item.failed && s->failed < UINT16_MAX;
-		s->server_s = a->server_s;
+		took(a, RECORD_WAITS, i);
 	}
-	for (unsigned i = 0; i < a->body.n_wakes; i++) {
+	for (unsigned i = 0; i < a->body.n[RECORD_WAKES]; i++) {
 		struct record_wake item = record_wake_at(&a->body, i);
 		struct slot *s = owned(t, a, item.record, item.index);
 
@@ -108,17 +153,18 @@ static void apply_waits(struct table *t, const struct applying *a)
 			continue;
 		table_set_state(t, s, ENTRY_CLAIMED);
 		s->server_s = a->server_s;
+		took(a, RECORD_WAKES, i);
 	}
 }
 
-/* The next slot, void; it holds its number whatever becomes of it. */
-static struct slot *add_slot(
-    struct table *t, const struct applying *a, const uint8_t id[LEDGER_ID], uint32_t check_)
+/* Every item that may make an entry has a slot, void at first: it holds its number whatever becomes of it. */
+static struct slot *make_slot(struct table *t, const struct applying *a, uint32_t place,
+    const uint8_t id[LEDGER_ID], uint32_t payload_check)
 {
-	struct slot *s = &t->slots[t->n_slots++];
+	struct slot *s = &t->slots[a->base + place];
 
 	*s = (struct slot){ .state = ENTRY_VOID,
-		.check = check_,
+		.check = payload_check,
 		.session = a->session,
 		.server_s = a->server_s,
 		.record = (uint32_t)t->n_records };
@@ -126,8 +172,8 @@ static struct slot *add_slot(
 	return s;
 }
 
-/* s becomes the latest entry of its id, claimed; counters go on from the one it replaces. */
-static void take_effect(struct table *t, struct slot *s, struct slot *old)
+/* s becomes the latest entry of its id; counters go on from the one it replaces. */
+static void take_effect(struct table *t, struct slot *s, struct slot *old, enum entry_state state)
 {
 	size_t i = table_index_of(t, s->id);
 
@@ -140,17 +186,40 @@ static void take_effect(struct table *t, struct slot *s, struct slot *old)
 		table_set_state(t, old, ENTRY_VOID);
 	}
 	t->index[i] = (uint32_t)(s - t->slots) + 1;
-	table_set_state(t, s, ENTRY_CLAIMED);
+	table_set_state(t, s, state);
+}
+
+static void apply_carries(struct table *t, const struct applying *a, uint32_t place)
+{
+	for (unsigned i = 0; i < a->body.n[RECORD_CARRIES]; i++) {
+		struct record_carry c = record_carry_at(&a->body, i);
+		struct slot *s = make_slot(t, a, place + i, c.id, c.check);
+
+		if (table_latest(t, c.id) != NULL || table_session(t, &c.session, &s->session) < 0)
+			continue;
+		s->failed = c.counts.failed;
+		s->crashes = c.counts.crashes;
+		s->takeovers = c.counts.takeovers;
+		s->server_s = c.server_s;
+		t->fences[t->n_fences++] = (struct kept_fence){ (uint32_t)(s - t->slots), c.fence };
+		take_effect(t, s, NULL, c.state == CARRY_RELEASED ? ENTRY_RELEASED : ENTRY_CLAIMED);
+		if (c.state == CARRY_WAITING)
+			set_waiting(t, s, c.until_ms, c.server_s);
+		took(a, RECORD_CARRIES, i);
+	}
 }
 
 static void apply_claims(struct table *t, const struct applying *a)
 {
-	for (unsigned i = 0; i < a->body.n_claims; i++) {
+	for (unsigned i = 0; i < a->body.n[RECORD_CLAIMS]; i++) {
 		struct record_claim c = record_claim_at(&a->body, i);
-		struct slot *s = add_slot(t, a, c.id, c.check), *old = table_latest(t, c.id);
+		struct slot *s = make_slot(t, a, i, c.id, c.check), *old = table_latest(t, c.id);
 
-		if (a->header.live && (old == NULL || old->state == ENTRY_RELEASED))
-			take_effect(t, s, old);
+		if (!a->header.live || (old != NULL && old->state != ENTRY_RELEASED))
+			continue;
+		t->new_ids += old == NULL;
+		take_effect(t, s, old, ENTRY_CLAIMED);
+		took(a, RECORD_CLAIMS, i);
 	}
 }
 
@@ -162,11 +231,12 @@ static bool was_over(const struct record_header *h, const struct session_id *id)
 	return false;
 }
 
-static void apply_takeovers(struct table *t, const struct applying *a)
+static void apply_takeovers(struct table *t, const struct applying *a, uint32_t place)
 {
-	for (unsigned i = 0; i < a->body.n_takeovers; i++) {
+	for (unsigned i = 0; i < a->body.n[RECORD_TAKEOVERS]; i++) {
 		struct record_takeover item = record_takeover_at(&a->body, i);
-		struct slot *s = add_slot(t, a, item.id, item.check), *old = table_latest(t, item.id);
+		struct slot *s = make_slot(t, a, place + i, item.id, item.check),
+			    *old = table_latest(t, item.id);
 		bool counts;
 
 		if (!a->header.live || old == NULL || !entry_is_open((enum entry_state)old->state) ||
@@ -175,15 +245,35 @@ static void apply_takeovers(struct table *t, const struct applying *a)
 			continue;
 		/* A waiting event's last run is on record; an own one goes on. */
 		counts = old->state == ENTRY_CLAIMED && !item.own;
-		take_effect(t, s, old);
+		take_effect(t, s, old, ENTRY_CLAIMED);
 		s->takeovers += counts && s->takeovers < UINT16_MAX;
+		took(a, RECORD_TAKEOVERS, i);
 	}
 }
 
-int table_apply(struct table *t, struct bytes header, struct bytes body)
+static void apply_heals(struct table *t, const struct applying *a, uint32_t place)
 {
-	struct applying a;
+	for (unsigned i = 0; i < a->body.n[RECORD_HEALS]; i++) {
+		struct record_heal h = record_heal_at(&a->body, i);
+		struct slot *s = make_slot(t, a, place + i, h.id, h.check), *old = table_latest(t, h.id);
+
+		if (old != NULL && entry_is_final((enum entry_state)old->state))
+			continue;
+		if (old != NULL && entry_is_open((enum entry_state)old->state) && h.status != SETTLE_DONE &&
+		    old->session != a->session)
+			continue;
+		take_effect(t, s, old, settled[h.status]);
+		s->server_s = h.server_s;
+		took(a, RECORD_HEALS, i);
+	}
+}
+
+int table_apply(struct table *t, struct bytes header, struct bytes body, bool *ret_took)
+{
+	struct applying a = { .took = ret_took };
+	const uint16_t *n = a.body.n;
 	int r = check(t, header, body, &a);
+	unsigned items = 0;
 
 	if (r == 0)
 		r = make_room(t, &a.body);
@@ -191,13 +281,25 @@ int table_apply(struct table *t, struct bytes header, struct bytes body)
 		r = table_session(t, &a.header.session, &a.session);
 	if (r < 0)
 		return r;
+	for (unsigned i = 0; i < RECORD_SECTIONS; items += n[i], i++)
+		a.first[i] = items;
+	if (ret_took != NULL)
+		memset(ret_took, 0, items * sizeof(*ret_took));
 	a.server_s = (uint32_t)(a.header.server_us / 1000000);
+	a.base = (uint32_t)t->n_slots;
+	t->records[t->n_records] = (struct first){ a.base, a.header.fence };
+	t->n_slots += a.body.slots;
+	/* Carries first: the rest may be about them.  Claims last, so that a release makes room for one. */
+	apply_carries(t, &a, n[RECORD_CLAIMS] + n[RECORD_TAKEOVERS]);
 	apply_settles(t, &a);
 	apply_waits(t, &a);
-	t->records[t->n_records] = (struct first){ (uint32_t)t->n_slots, a.header.fence };
 	apply_claims(t, &a);
-	apply_takeovers(t, &a);
+	apply_takeovers(t, &a, n[RECORD_CLAIMS]);
+	apply_heals(t, &a, n[RECORD_CLAIMS] + n[RECORD_TAKEOVERS] + n[RECORD_CARRIES]);
+	if (t->n_records == 0)
+		t->begun_us = a.header.server_us;
 	t->n_records++;
+	t->last_us = a.header.server_us;
 	t->last_tag = a.header.tag;
 	t->fence = a.header.fence + a.header.slots;
 	return 0;

@@ -28,7 +28,15 @@ struct first { /* of one record */
 	uint64_t fence;
 };
 
+struct kept_fence { /* of a carried entry */
+	uint32_t slot;
+	uint64_t fence;
+};
+
 struct table {
+	_Atomic unsigned refs;
+	uint32_t generation;
+	uint64_t new_ids, begun_us, last_us;
 	struct slot *slots;
 	size_t n_slots, cap_slots;
 	struct first *records;
@@ -37,6 +45,8 @@ struct table {
 	size_t mask, n_ids;
 	struct session_id *sessions;
 	size_t n_sessions, cap_sessions;
+	struct kept_fence *fences; /* by slot, rising */
+	size_t n_fences, cap_fences;
 	uint32_t *open; /* slots that are claimed or waiting, in no order */
 	size_t n_open, cap_open;
 	struct ledger_tag last_tag;
