@@ -23,7 +23,8 @@
 
 #define NOW "local t=redis.call('TIME') local us=t[1]*1000000+t[2]\n"
 
-/* After a change of server, or a loss that was accepted: who was live has to read and heal before anybody claims. */
+/* After a change of server, or a loss that was accepted: who was live has to read and heal before anybody claims.
+ * The new server's clock may be ahead: a session that seems to be over for less than five minutes counts as live. */
 #define BEGIN_HEALING(lease)                                                                                 \
 	"for _,f in ipairs(redis.call('HKEYS',KEYS[1])) do\n"                                                \
 	"  if string.sub(f,1,9)=='unhealed:' then redis.call('HDEL',KEYS[1],f) end\n"                        \
@@ -32,7 +33,7 @@
 	"for i=1,#all,2 do\n"                                                                                \
 	"  if all[i+1]+0>us+" lease " then redis.call('HSET',KEYS[2],all[i],string.format('%.0f',us+" lease  \
 	")) end\n"                                                                                           \
-	"  if all[i+1]+0>=us then redis.call('HSET',KEYS[1],'unhealed:'..all[i],1) end\n"                    \
+	"  if all[i+1]+0>=us-300000000 then redis.call('HSET',KEYS[1],'unhealed:'..all[i],1) end\n"                    \
 	"end\n"                                                                                              \
 	"redis.call('HSET',KEYS[1],'heal_until_us',string.format('%.0f',us+" lease "))\n"
 

@@ -282,3 +282,16 @@ struct store *redis_store_new(const struct config *c, const char *subscription)
 	}
 	return &s->store;
 }
+
+void redis_store_remove(struct store *store)
+{
+	struct redis_store *s = (struct redis_store *)store;
+	const struct redis_value *v;
+	char list[KEY_MAX];
+
+	redis_store_list_key(s, 1, list);
+	(void)redis_store_command(s, "UNLINK", 5,
+	    (struct bytes[]){ bytes_of_text("UNLINK"), bytes_of_text(s->meta_key),
+		bytes_of_text(s->sessions_key), bytes_of_text(s->names_key), bytes_of_text(list) },
+	    &v);
+}

@@ -31,11 +31,13 @@ int cli_main(int argc, char **argv);
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* One function a command, in cli/cmd_NAME.c. */
+int cmd_bench(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
 int cmd_event(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
+int cmd_ledger(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_status(int argc, char **argv);

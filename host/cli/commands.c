@@ -26,6 +26,19 @@ const struct command cli_commands[] = {
 	    "  --produce FILE   publish these events (one JSON object a line), then go on\n"
 	    "  --rate N         events a second of --produce (default 100)",
 	    cmd_dev },
+	{ "ledger",
+	    "status|accept-loss|accept-config|upgrade [SUBSCRIPTION] [-c FILE] [--admin SOCKET] [--json]",
+	    "the ledger in Redis, and the decisions that only a person takes",
+	    "Without SUBSCRIPTION: of all.\n"
+	    "  status         identity, generation, segments, sessions, bytes; asks Redis, no daemon needed\n"
+	    "  accept-loss    a ledger that is lost goes on under another identity: what was recorded in what is gone may be\n"
+	    "                 handled again.  Done by the running daemon\n"
+	    "  accept-config  the ledger is of another Kafka cluster, group or id: from now on it is of this configuration\n"
+	    "  upgrade        raise the rules of the log to the newest, once all live hosts know them",
+	    cmd_ledger },
+	{ "bench", "ledger [-c FILE] [--json]",
+	    "what this installation can do: claims and settles in its Redis",
+	    "Makes a ledger of its own under ledger.prefix and removes it again.", cmd_bench },
 	{ "log", "LEVEL [--admin SOCKET]", "log level of the running daemon: debug info warning error", NULL,
 	    cmd_log },
 	{ NULL, NULL, NULL, NULL, NULL },

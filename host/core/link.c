@@ -95,6 +95,7 @@ void link_renewed(struct link *l, const struct store_renewal *r, struct mono now
 	const struct client_view *v = client_view(l->client);
 
 	client_leases(l->client, r->leases, r->n, now, connection);
+	client_renewed(l->client);
 	if (!r->has_meta || memcmp(&r->version, &v->meta.version, sizeof(r->version)) != 0)
 		l->stale = true;
 	flow_orphans(l->flow);
@@ -113,6 +114,7 @@ int link_new_session(struct link *l, struct session_id session, struct mono now)
 	if (r < 0)
 		return r;
 	client_set_session(l->client, session);
+	client_renewed(l->client);
 	flow_recheck(l->flow);
 	return 0;
 }
@@ -197,7 +199,8 @@ static int call(struct link *l, struct mono now, bool claims)
 	struct store_reply reply;
 	int r;
 
-	if (!flow_fill(l->flow, now, may_grow(l) && claims && !l->healing) && client_heals(l->client) == 0)
+	claims = claims && may_grow(l) && !l->healing && !client_lapsed(l->client);
+	if (!flow_fill(l->flow, now, claims) && client_heals(l->client) == 0)
 		return 0;
 	append = client_call(l->client);
 	if (append == NULL)

@@ -18,6 +18,8 @@
 #define LINGER_ITEMS 128
 #define LINGER_US 1000
 #define PUBLISH_US 500000
+/* Claims that are held (healing, no memory, a lease that is over by the server's clock) are looked at so often. */
+#define HELD_US 5000
 #define WATCH_US 100000
 
 /* ---- What the flow asks for */
@@ -163,8 +165,12 @@ static void wait_round(struct ledger_io *io, struct mono now)
 		sleep_until(mono_add_us(io->called_at, LINGER_US));
 		return;
 	}
-	if (ledger_usable(io, now) && (flow_pending(io->flow) > 0 || client_under_way(io->client)))
+	if (ledger_usable(io, now) && (flow_pending(io->flow) > 0 || client_under_way(io->client))) {
+		/* What is pending may have to wait for something else than us. */
+		if (io->link.healing || io->no_claims || client_lapsed(io->client))
+			mailbox_wait(&io->s->flow_box, earlier(until, mono_add_us(now, HELD_US)));
 		return;
+	}
 	if (io->open && ledger_usable(io, now))
 		until = earlier(until, flow_read_due(io->flow));
 	else if (mono_before(now, io->retry_at))

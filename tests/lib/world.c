@@ -537,6 +537,8 @@ static void move_partition(unsigned p)
 		part->owner = to;
 		part->epoch++;
 		part->next = part->committed;
+		/* What was finished beyond the committed position comes again. */
+		memset(part->done + part->committed, 0, rules.records - part->committed);
 	} else if (!part->revoking) {
 		part->revoking = true;
 		figures.revokes++;
@@ -654,7 +656,8 @@ static void failover(void)
 		t->touched = true;
 		figures.lost_ids++;
 		for (unsigned h = 0; h < HOSTS; h++)
-			if (hosts[h].alive && entry_is_final(client_find(hosts[h].client, id).state))
+			/* "dead" is not healed over somebody's open claim. */
+			if (hosts[h].alive && client_find(hosts[h].client, id).state == ENTRY_DONE)
 				t->knows |= 1u << h;
 	}
 	backend->failover(backend->arg);

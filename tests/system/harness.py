@@ -259,7 +259,7 @@ state_dir = "{self.folder}";
 plugin_path = [ "{BUILD}/plugins" ];
 stop_timeout = "20s";
 kafka = {{ bootstrap_servers = "{self.brokers}"; session_timeout_ms = 6000; heartbeat_interval_ms = 500; {kafka} }};
-ledger = {{ url = "unix:{redis.path}"; timeout = "1s"; {ledger if "lease" in ledger else 'lease = "3s"; ' + ledger} }};
+ledger = {{ {f'url = "unix:{redis.path}"; ' if redis else ""}timeout = "1s"; {ledger if "lease" in ledger else 'lease = "3s"; ' + ledger} }};
 http = {{ listen = "127.0.0.1:0"; }};
 admin = {{ socket = "{self.folder}/{name}.sock"; }};
 log = {{ rate = 100; }};
@@ -273,6 +273,12 @@ routes = {{ {routes} }};
         d = Daemon(self, name, self.configuration(name, redis, **options), check=check)
         self.things.insert(0, d)
         return d.start() if start else d
+
+    def daemon_of(self, name, text):
+        """One with a configuration of its own making."""
+        d = Daemon(self, name, text, check=False)
+        self.things.insert(0, d)
+        return d.start()
 
     def witness(self, name):
         return os.path.join(self.folder, name + ".jsonl")

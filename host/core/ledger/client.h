@@ -92,6 +92,9 @@ struct client_result {
 /* Replay the reply.  0: results are to be had; -EAGAIN: no effect (stale, behind, diverged: read, then send
  * again); -EBADMSG: the log is not what it should be. */
 int client_reply(struct client *c, const struct store_reply *reply);
+/* The last call found our lease over by the store's clock: its claims were void, and so would be further ones. */
+bool client_lapsed(const struct client *c);
+void client_renewed(struct client *c);
 /* Read the pages that the store has brought.  0: results are to be had; -ENOENT: one is not there, refresh;
  * -EBADMSG: one is damaged, client_damage names it. */
 int client_looked(struct client *c);

@@ -56,7 +56,7 @@ struct client {
 	size_t n_items;
 	struct session_id ask[CLIENT_MAX_ASK];
 	uint8_t n_ask;
-	bool under_way;
+	bool under_way, lapsed;
 	struct store_append append;
 	struct buf body;
 	bool *took; /* CLIENT_MAX_IN_RECORD */

@@ -30,6 +30,7 @@ static void drop_heals(struct client *c)
 static int apply_own(struct client *c, struct table *t, struct bytes header)
 {
 	unsigned first[RECORD_SECTIONS], n = 0;
+	struct record_header h;
 	int r = table_apply(t, header, (struct bytes){ c->body.data, c->body.len }, c->took);
 
 	if (r < 0)
@@ -46,6 +47,8 @@ static int apply_own(struct client *c, struct table *t, struct bytes header)
 	}
 	for (size_t i = 0; i < c->heals_sent; i++)
 		c->healed += c->took[first[RECORD_HEALS] + i];
+	c->lapsed = record_read_header(header, &h) == 0 && !h.live &&
+		    client_same_session(&h.session, client_session(c));
 	drop_heals(c);
 	client_forget_call(c);
 	return 0;
@@ -86,6 +89,16 @@ int client_reply(struct client *c, const struct store_reply *reply)
 	if (reply->result != STORE_OK)
 		return -EAGAIN;
 	return client_read(c, c->view.current, reply->records, reply->n);
+}
+
+bool client_lapsed(const struct client *c)
+{
+	return c->lapsed;
+}
+
+void client_renewed(struct client *c)
+{
+	c->lapsed = false;
 }
 
 size_t client_results(const struct client *c, const struct client_result **ret_results)
