@@ -33,7 +33,7 @@
 	"for i=1,#all,2 do\n"                                                                                \
 	"  if all[i+1]+0>us+" lease " then redis.call('HSET',KEYS[2],all[i],string.format('%.0f',us+" lease  \
 	")) end\n"                                                                                           \
-	"  if all[i+1]+0>=us-300000000 then redis.call('HSET',KEYS[1],'unhealed:'..all[i],1) end\n"                    \
+	"  if all[i+1]+0>=us-300000000 then redis.call('HSET',KEYS[1],'unhealed:'..all[i],1) end\n"          \
 	"end\n"                                                                                              \
 	"redis.call('HSET',KEYS[1],'heal_until_us',string.format('%.0f',us+" lease "))\n"
 

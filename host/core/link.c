@@ -163,7 +163,7 @@ static int take_reply(struct link *l, const struct store_reply *reply, struct mo
 
 	switch (reply->result) {
 	case STORE_OK: break;
-	case STORE_DIVERGED: l->suspect = true; /* fall through */
+	case STORE_DIVERGED: l->suspect = true; return link_refresh(l, now);
 	case STORE_STALE:
 	case STORE_MISSING: return link_refresh(l, now);
 	case STORE_BEHIND: return link_read(l, now);
