@@ -255,8 +255,8 @@ static void call(struct run *r)
 			id_of(dice / 64 % r->remembered, ids[i]);
 		pointers[i] = ids[i];
 	}
-	for (size_t i = 0; i < BATCH; i += 32)
-		client_prefetch(c, pointers + i, 32);
+	for (size_t i = 0; i < BATCH; i += CLIENT_PREFETCH)
+		client_prefetch(c, pointers + i, CLIENT_PREFETCH);
 	for (size_t i = 0; i < BATCH; i++) {
 		struct entry e = client_find(c, ids[i]);
 

@@ -101,7 +101,13 @@ int kafka_admin_new(const struct config *c, struct kafka_admin **ret_admin, char
 int kafka_admin_topic_exists(struct kafka_admin *k, const char *topic, int timeout_ms);	/* partitions, 0, -errno */
 int kafka_admin_create_topic(struct kafka_admin *k, const char *topic, int partitions, int timeout_ms, char *why,
     size_t size);
-void kafka_admin_free(struct kafka_admin *k);
+int kafka_admin_cluster(struct kafka_admin *k, int timeout_ms, char *ret_id, size_t size);	/* 0 or -errno */
+/* As kafka_producer_group_used. */
+int kafka_admin_group_used(struct kafka_admin *k, const char *group, int timeout_ms, char *why, size_t size);
+/* One setting of a topic; -EACCES, -ENOENT, -EIO. */
+int kafka_admin_topic_config(struct kafka_admin *k, const char *topic, const char *name, int timeout_ms,
+    char *ret_value, size_t size);
+void kafka_admin_free(struct kafka_admin *k);	/* NULL is allowed */
 
 /* ---- Embedded broker (librdkafka's mock cluster), in a process of its own: it may abort it. */
 /* Runs until `stop` is set; writes "host:port" to fd once it listens.  topics: name, partitions. */

@@ -80,6 +80,116 @@ int kafka_admin_create_topic(
 	return r;
 }
 
+/* ---- Asking about groups, topics, the cluster */
+
+static int any_offset(rd_kafka_event_t *e, char *why, size_t size)
+{
+	const rd_kafka_group_result_t **groups;
+	const rd_kafka_topic_partition_list_t *list;
+	size_t n = 0;
+
+	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+	    rd_kafka_event_ListConsumerGroupOffsets_result(e), &n);
+	if (n != 1)
+		return -EIO;
+	if (rd_kafka_group_result_error(groups[0]) != NULL) {
+		snprintf(why, size, "%s", rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
+		/* A group that nobody has made yet has none. */
+		return rd_kafka_error_code(rd_kafka_group_result_error(groups[0])) ==
+			       RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND
+			   ? 0
+			   : -EIO;
+	}
+	list = rd_kafka_group_result_partitions(groups[0]);
+	for (int i = 0; list != NULL && i < list->cnt; i++)
+		if (list->elems[i].offset >= 0)
+			return 1;
+	return 0;
+}
+
+int kafka_group_used(rd_kafka_t *rk, const char *group, int timeout_ms, char *why, size_t size)
+{
+	rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
+	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(
+	    rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+	rd_kafka_event_t *e;
+	char text[64];
+	int r = -EIO;
+
+	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
+	rd_kafka_ListConsumerGroupOffsets(rk, &ask, 1, options, q);
+	e = rd_kafka_queue_poll(q, timeout_ms + 500);
+	if (e == NULL)
+		snprintf(why, size, "no answer");
+	else if (rd_kafka_event_error(e) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		snprintf(why, size, "%s", rd_kafka_event_error_string(e));
+	else
+		r = any_offset(e, why, size);
+	if (e != NULL)
+		rd_kafka_event_destroy(e);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
+	return r;
+}
+
+int kafka_admin_group_used(struct kafka_admin *k, const char *group, int timeout_ms, char *why, size_t size)
+{
+	return kafka_group_used(k->rk, group, timeout_ms, why, size);
+}
+
+int kafka_admin_cluster(struct kafka_admin *k, int timeout_ms, char *ret_id, size_t size)
+{
+	char *id = rd_kafka_clusterid(k->rk, timeout_ms);
+
+	if (id == NULL)
+		return -EAGAIN;
+	snprintf(ret_id, size, "%s", id);
+	rd_kafka_mem_free(k->rk, id);
+	return 0;
+}
+
+static int find_entry(rd_kafka_event_t *e, const char *name, char *ret_value, size_t size)
+{
+	const rd_kafka_ConfigResource_t **resources;
+	const rd_kafka_ConfigEntry_t **entries;
+	size_t n = 0, n_entries = 0;
+
+	resources = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(e), &n);
+	if (n != 1 || rd_kafka_ConfigResource_error(resources[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return -EACCES;
+	entries = rd_kafka_ConfigResource_configs(resources[0], &n_entries);
+	for (size_t i = 0; i < n_entries; i++) {
+		const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+
+		if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) != 0 || value == NULL)
+			continue;
+		snprintf(ret_value, size, "%s", value);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int kafka_admin_topic_config(
+    struct kafka_admin *k, const char *topic, const char *name, int timeout_ms, char *ret_value, size_t size)
+{
+	rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+	rd_kafka_event_t *e;
+	int r = -EIO;
+
+	rd_kafka_DescribeConfigs(k->rk, &resource, 1, NULL, q);
+	e = rd_kafka_queue_poll(q, timeout_ms);
+	if (e != NULL && rd_kafka_event_error(e) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		r = find_entry(e, name, ret_value, size);
+	if (e != NULL)
+		rd_kafka_event_destroy(e);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_ConfigResource_destroy(resource);
+	return r;
+}
+
 void kafka_admin_free(struct kafka_admin *k)
 {
 	if (k == NULL)

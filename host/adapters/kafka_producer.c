@@ -124,55 +124,8 @@ void kafka_producer_close(struct kafka_producer *k, int timeout_ms)
 	free(k);
 }
 
-static int any_offset(rd_kafka_event_t *e, char *why, size_t size)
-{
-	const rd_kafka_group_result_t **groups;
-	const rd_kafka_topic_partition_list_t *list;
-	size_t n = 0;
-
-	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-	    rd_kafka_event_ListConsumerGroupOffsets_result(e), &n);
-	if (n != 1)
-		return -EIO;
-	if (rd_kafka_group_result_error(groups[0]) != NULL) {
-		snprintf(why, size, "%s", rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
-		/* A group that nobody has made yet has none. */
-		return rd_kafka_error_code(rd_kafka_group_result_error(groups[0])) ==
-			       RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND
-			   ? 0
-			   : -EIO;
-	}
-	list = rd_kafka_group_result_partitions(groups[0]);
-	for (int i = 0; list != NULL && i < list->cnt; i++)
-		if (list->elems[i].offset >= 0)
-			return 1;
-	return 0;
-}
-
 int kafka_producer_group_used(
     struct kafka_producer *k, const char *group, int timeout_ms, char *why, size_t size)
 {
-	rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
-	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(
-	    k->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-	rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
-	rd_kafka_event_t *e;
-	char text[64];
-	int r = -EIO;
-
-	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
-	rd_kafka_ListConsumerGroupOffsets(k->rk, &ask, 1, options, q);
-	e = rd_kafka_queue_poll(q, timeout_ms + 500);
-	if (e == NULL)
-		snprintf(why, size, "no answer");
-	else if (rd_kafka_event_error(e) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		snprintf(why, size, "%s", rd_kafka_event_error_string(e));
-	else
-		r = any_offset(e, why, size);
-	if (e != NULL)
-		rd_kafka_event_destroy(e);
-	rd_kafka_queue_destroy(q);
-	rd_kafka_AdminOptions_destroy(options);
-	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-	return r;
+	return kafka_group_used(k->rk, group, timeout_ms, why, size);
 }

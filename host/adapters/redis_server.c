@@ -93,9 +93,14 @@ int redis_server_greet(struct redis_conn *c, struct redis_server *s)
 
 void redis_stats_parse(struct bytes info, struct store_stats *ret_stats)
 {
+	uint64_t replicas;
+
 	if (info.data == NULL)
 		return;
 	redis_number(redis_info(info, "used_memory"), &ret_stats->memory);
 	redis_number(redis_info(info, "maxmemory"), &ret_stats->memory_limit);
+	ret_stats->append_only = bytes_equal(redis_info(info, "aof_enabled"), bytes_of_text("1"));
+	if (redis_number(redis_info(info, "connected_slaves"), &replicas) == 0)
+		ret_stats->replicas = (unsigned)replicas;
 	copy_text(redis_info(info, "maxmemory_policy"), ret_stats->policy, sizeof(ret_stats->policy));
 }

@@ -37,6 +37,7 @@ int cmd_config(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
 int cmd_event(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
+int cmd_hold(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_route(int argc, char **argv);

@@ -2,6 +2,7 @@
 #include "adapters/config_file.h"
 #include "adapters/plugin.h"
 #include "cli/cli.h"
+#include "cli/connect.h"
 #include "cli/options.h"
 
 #include <stdio.h>
@@ -65,6 +66,8 @@ int cmd_check(int argc, char **argv)
 		return cli_usage(argv[0], "unexpected argument %s", o.argv[0]);
 	config_examine(o.config, false, &c, &problems);
 	check_plugins(c, &problems);
+	if (o.connect && problems.errors == 0)
+		connect_check(c, &problems);
 	if (o.json) {
 		put_json(&out, o.config, &problems);
 	} else {

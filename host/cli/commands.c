@@ -1,8 +1,10 @@
 #include "cli/cli.h"
 
 const struct command cli_commands[] = {
-	{ "check", "[-c FILE] [--json]", "judge the configuration and every plugin file",
+	{ "check", "[-c FILE] [--json] [--connect]", "judge the configuration and every plugin file",
 	    "Prints every error and warning as FILE:LINE: error: TEXT.  Opens no connection and runs no plugin.\n"
+	    "  --connect   also ask Kafka and Redis: topics and how long they keep records, the ledger, replicas,\n"
+	    "              persistence, memory\n"
 	    "Exit status: 0 no error, 78 errors.",
 	    cmd_check },
 	{ "config", "[-c FILE] [--json] [--keys [--markdown]]", "the configuration in effect, or all keys",
@@ -39,6 +41,15 @@ const struct command cli_commands[] = {
 	{ "bench", "ledger [-c FILE] [--json]",
 	    "what this installation can do: claims and settles in its Redis",
 	    "Makes a ledger of its own under ledger.prefix and removes it again.", cmd_bench },
+	{ "pause", "[SUBSCRIPTION] [--admin SOCKET]",
+	    "start nothing more; what is not inside a handler is let go",
+	    "Partitions stay assigned.  Remembered over restarts, shown in status, until semel resume.",
+	    cmd_hold },
+	{ "drain", "[SUBSCRIPTION] [--admin SOCKET]",
+	    "fetch nothing more; what was fetched is handled to its end",
+	    "Partitions stay assigned.  Remembered over restarts, shown in status, until semel resume.",
+	    cmd_hold },
+	{ "resume", "[SUBSCRIPTION] [--admin SOCKET]", "the end of pause and drain", NULL, cmd_hold },
 	{ "log", "LEVEL [--admin SOCKET]", "log level of the running daemon: debug info warning error", NULL,
 	    cmd_log },
 	{ NULL, NULL, NULL, NULL, NULL },

@@ -20,7 +20,7 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		{ "keys", no_argument, NULL, 'k' }, { "markdown", no_argument, NULL, 'm' },
 		{ "base64", no_argument, NULL, 'b' }, { "events", required_argument, NULL, 'e' },
 		{ "produce", required_argument, NULL, 'p' }, { "rate", required_argument, NULL, 'r' },
-		{ NULL, 0, NULL, 0 } };
+		{ "connect", no_argument, NULL, 'C' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	*o = (struct cli_options){ .config = SEMEL_CONFIG_FILE };
@@ -40,6 +40,7 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		case 'e': o->events = optarg; break;
 		case 'p': o->produce = optarg; break;
 		case 'r': o->rate = optarg; break;
+		case 'C': o->connect = true; break;
 		default:
 			return cli_usage(
 			    argv[0], "unknown option, or one without its value: %s", argv[optind - 1]);

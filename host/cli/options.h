@@ -13,7 +13,7 @@ struct cli_options {
 	const char *config;		/* -c; the default if not given */
 	bool config_given;
 	const char *admin;		/* --admin; NULL: not given */
-	bool json, keys, markdown, base64;
+	bool json, keys, markdown, base64, connect;
 	const char *events, *produce, *rate;
 	int argc;			/* what is left */
 	char **argv;

@@ -217,6 +217,22 @@ void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch)
 	}
 }
 
+void flow_pause(struct flow *f, bool paused)
+{
+	struct event *next;
+
+	f->paused = paused;
+	for (struct event *ev = f->first; ev != NULL && paused; ev = next) {
+		next = ev->f.all_next;
+		if (ev->f.state == FLOW_WAITING)
+			ev->f.rerun = FLOW_RERUN_RETRY;
+		if (ev->f.state == FLOW_CLAIMED || ev->f.state == FLOW_WAITING)
+			flow_write(f, ev, FLOW_SETTLE_RELEASE);
+		else if (ev->f.state == FLOW_WRITE && ev->f.settle == FLOW_SETTLE_WAKE)
+			ev->f.settle = FLOW_SETTLE_RELEASE;
+	}
+}
+
 static void due(struct flow *f, struct event *ev)
 {
 	if (ev->f.state == FLOW_WAITING) {
@@ -257,7 +273,7 @@ struct mono flow_read_due(const struct flow *f)
 
 size_t flow_pending(const struct flow *f)
 {
-	return f->claimable.n + f->writes.n + f->n_retake + f->orphans_wanted;
+	return (f->paused ? 0 : f->claimable.n) + f->writes.n + f->n_retake + f->orphans_wanted;
 }
 
 size_t flow_events(const struct flow *f)

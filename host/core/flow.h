@@ -71,6 +71,9 @@ void flow_add(struct flow *f, struct event *ev);	/* takes; in delivery order */
 void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wall_now_ms);	/* takes back from a worker */
 void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now);
 void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch);
+/* While paused nothing starts and nothing is claimed; claims that are not inside a handler are let go, so that they
+ * hold nobody up (LEDGER.md section 3). */
+void flow_pause(struct flow *f, bool paused);
 /* Timers that are due, and starts of what may start while now < lease_until. */
 void flow_step(struct flow *f, struct mono now, struct mono lease_until);
 

@@ -87,7 +87,7 @@ void flow_queue(struct flow *f, struct event *ev)
 void flow_claimed(struct flow *f, struct event *ev)
 {
 	ev->f.state = FLOW_CLAIMED;
-	if (ev->f.revoked || (ev->f.lane->blocked && !is_head(ev)))
+	if (ev->f.revoked || f->paused || (ev->f.lane->blocked && !is_head(ev)))
 		flow_write(f, ev, FLOW_SETTLE_RELEASE);
 	else if (is_head(ev))
 		flow_lane_look(f, ev->f.lane);
@@ -136,7 +136,7 @@ void flow_start_ready(struct flow *f, struct mono lease_until)
 {
 	struct event *ev;
 
-	while (mono_before(f->now, lease_until) && f->n_running < FLOW_MAX_RUNNING(f->conf) &&
+	while (!f->paused && mono_before(f->now, lease_until) && f->n_running < FLOW_MAX_RUNNING(f->conf) &&
 	       (ev = event_list_take(&f->ready)) != NULL) {
 		assert(ev->f.state == FLOW_CLAIMED);
 		if (ev->fate == FATE_TOO_OLD) {

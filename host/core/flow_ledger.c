@@ -163,10 +163,10 @@ static void judge(struct flow *f, struct event *ev)
 
 static void prefetch(const struct flow *f)
 {
-	const uint8_t *ids[FLOW_PREFETCH];
+	const uint8_t *ids[CLIENT_PREFETCH];
 	size_t n = 0;
 
-	for (const struct event *ev = f->claimable.head; ev != NULL && n < FLOW_PREFETCH;
+	for (const struct event *ev = f->claimable.head; ev != NULL && n < CLIENT_PREFETCH;
 	     ev = ev->f.list_next)
 		ids[n++] = ev->id_hash;
 	client_prefetch(f->client, ids, n);
@@ -180,7 +180,7 @@ static void fill_claims(struct flow *f)
 	for (size_t n = 0; client_items(f->client) < LEDGER_MAX_ITEMS &&
 			   client_looks(f->client) < CLIENT_MAX_LOOKS && n < LEDGER_MAX_ITEMS;
 	     n++) {
-		if (n % FLOW_PREFETCH == 0)
+		if (n % CLIENT_PREFETCH == 0)
 			prefetch(f);
 		ev = event_list_take(&f->claimable);
 		if (ev == NULL)
@@ -215,7 +215,7 @@ bool flow_fill(struct flow *f, struct mono now, bool claims)
 		client_each_open(f->client, client_session(f->client), orphan, f);
 	}
 	fill_writes(f);
-	if (claims)
+	if (claims && !f->paused)
 		fill_claims(f);
 	return client_items(f->client) > 0 || client_looks(f->client) > 0;
 }

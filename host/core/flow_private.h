@@ -38,8 +38,6 @@ enum flow_settle {
 
 /* A head whose back-off is longer lets go of the claims behind it (LEDGER.md section 3). */
 #define FLOW_LONG_WAIT_MS 1000
-/* Ids of so many events are brought near the processor together, before the first is looked up. */
-#define FLOW_PREFETCH 32
 /* Who waits for another host reads the log so often: doubling from the first to the second. */
 #define FLOW_READ_FIRST_US 5000
 #define FLOW_READ_LAST_US 100000
@@ -63,7 +61,7 @@ struct flow {
 	size_t held_mask;
 
 	struct event_list claimable, ready, writes, joined;
-	bool orphans_wanted;
+	bool orphans_wanted, paused;
 
 	struct mono read_at;		/* the log was last read */
 	int64_t read_us;		/* interval until it is read again */

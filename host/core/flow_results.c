@@ -65,7 +65,7 @@ static void settle_result(struct flow *f, struct event *ev)
 
 static void wait_result(struct flow *f, struct event *ev)
 {
-	if (ev->f.revoked) {
+	if (ev->f.revoked || f->paused) {
 		flow_write(f, ev, FLOW_SETTLE_RELEASE);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include "adapters/keyed_hash.h"
 #include "core/flow.h"
 #include "engine/ledger_io.h"
+#include "engine/holds.h"
 #include "engine/web.h"
 #include "generated/version.h"
 
@@ -172,6 +173,30 @@ static int find_event(void *arg, const char *sub, struct bytes id, struct buf *r
 	return 1;
 }
 
+static int hold(void *arg, const char *sub, enum sub_hold what)
+{
+	struct engine *e = arg;
+	int r = sub == NULL ? 0 : -ENOENT;
+
+	for (size_t i = 0; i < e->config->n_subscriptions; i++) {
+		struct subscription *s = e->subs[i];
+
+		if (sub != NULL && strcmp(s->conf->name, sub) != 0)
+			continue;
+		r = 0;
+		atomic_store(&s->hold, what);
+		series_set(s->series.paused, what != HOLD_NONE);
+		mailbox_wake(&s->flow_box);
+		log_at(LOG_INFO,
+		    what == HOLD_PAUSE   ? "paused by an operator"
+		    : what == HOLD_DRAIN ? "draining by an operator"
+					 : "resumed by an operator",
+		    LOG_TEXT("subscription", s->conf->name));
+	}
+	holds_write(e->config, e->subs, e->config->n_subscriptions);
+	return r;
+}
+
 static int accept_loss(void *arg, const char *sub, char *why, size_t size)
 {
 	struct engine *e = arg;
@@ -224,6 +249,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 	if (r < 0)
 		return r;
 	block_subscriptions(e);
+	holds_read(c, e->subs, c->n_subscriptions);
 	e->open_at = mono_add_ms(mono_now(), OPEN_AGAIN_MS);
 	series_set(metrics_series(e->metrics, METRIC_BUILD_INFO, SEMEL_VERSION, "1.0"), 1);
 	r = letters_start(c, e->subs, e->metrics, &e->letters, why, size);
@@ -240,6 +266,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 		.started_ms = wall_ms(),
 		.find_event = find_event,
 		.accept_loss = accept_loss,
+		.hold = hold,
 		.arg = e };
 	return web_start(&e->status, &e->web, why, size);
 }

@@ -178,11 +178,22 @@ static void wait_round(struct ledger_io *io, struct mono now)
 	mailbox_wait(&io->s->flow_box, until);
 }
 
+static void see_hold(struct ledger_io *io)
+{
+	bool paused = atomic_load_explicit(&io->s->hold, memory_order_relaxed) == HOLD_PAUSE;
+
+	if (paused == io->paused)
+		return;
+	io->paused = paused;
+	flow_pause(io->flow, paused);
+}
+
 static void round_of(struct ledger_io *io)
 {
 	struct mono now = mono_now(), lease;
 
 	io->wall_ms = wall_ms();
+	see_hold(io);
 	take_mail(io, now);
 	if (io->open)
 		ledger_take_renewal(io, now);

@@ -65,8 +65,8 @@ struct ledger_io {
 	char reason[512];
 	bool must_read;			/* the log is to be read to its end before anything starts */
 	bool no_claims;			/* the server is out of memory: settles only */
-	bool session_gone;
-	bool said_unfiltered, said_crowded, said_retention;
+	bool session_gone, paused;
+	bool said_unfiltered, said_crowded, said_retention, said_volatile;
 	uint64_t healed, rereads, epoch;	/* as last seen */
 	int64_t server_ahead_us;	/* the server's clock against ours, Unix time */
 	bool server_time_known;

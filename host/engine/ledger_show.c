@@ -203,6 +203,11 @@ static void publish_stats(struct ledger_io *io)
 	if (io->state != LEDGER_OK ||
 	    io->store->ops->stats(io->store, client_view(io->client)->meta.generation, &stats) < 0)
 		return;
+	if (!stats.append_only && stats.replicas == 0 && !io->said_volatile)
+		log_at(LOG_WARNING,
+		    "Redis has neither an append-only file nor a replica: its restart loses the ledger (appendonly yes)",
+		    LOG_TEXT("subscription", io->s->conf->name));
+	io->said_volatile = true;
 	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY), (double)stats.memory);
 	series_set(metrics_series(io->s->metrics, METRIC_LEDGER_MEMORY_LIMIT), (double)stats.memory_limit);
 	if (stats.certificate_expiry != 0)

@@ -141,7 +141,8 @@ static bool is_full(const struct poller *p, bool was)
 	int64_t max = was ? conf->max_in_flight / 2 : conf->max_in_flight;
 	int64_t max_bytes = was ? conf->max_in_flight_bytes / 2 : conf->max_in_flight_bytes;
 
-	if (!atomic_load_explicit(&p->s->accepting, memory_order_relaxed))
+	if (!atomic_load_explicit(&p->s->accepting, memory_order_relaxed) ||
+	    atomic_load_explicit(&p->s->hold, memory_order_relaxed) != HOLD_NONE)
 		return true;
 	/* One event larger than the limit still runs, alone. */
 	return n >= (max > 0 ? max : 1) || (bytes >= max_bytes && n > 0) || window_full(p);

@@ -92,7 +92,8 @@ static void run(struct worker *w, struct event *ev)
 		.lease_until_us = &s->lease_until_us };
 	struct mono now = mono_now();
 
-	if (now.us >= atomic_load_explicit(&s->lease_until_us, memory_order_relaxed)) {
+	if (now.us >= atomic_load_explicit(&s->lease_until_us, memory_order_relaxed) ||
+	    atomic_load_explicit(&s->hold, memory_order_relaxed) == HOLD_PAUSE) {
 		ev->run.outcome = RUN_NOT_STARTED;
 	} else {
 		atomic_store_explicit(&w->sub, ev->run.sub, memory_order_relaxed);

@@ -21,6 +21,12 @@ enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
 	} else if (strcmp(st->ledger_state, "ok") != 0) {
 		state = SUB_WAITING_LEDGER;
 		reason = st->ledger_reason;
+	} else if (state == SUB_RUNNING && atomic_load(&s->hold) != HOLD_NONE) {
+		state = atomic_load(&s->hold) == HOLD_PAUSE ? SUB_PAUSED : SUB_DRAINING;
+		reason = state == SUB_PAUSED ? "by an operator: semel resume"
+			 : atomic_load(&s->in_flight) + atomic_load(&s->retry_waiting) == 0
+			     ? "by an operator: drained; semel resume"
+			     : "by an operator: what is in flight ends, nothing is fetched; semel resume";
 	} else {
 		reason = st->poller_reason;
 	}
@@ -148,7 +154,8 @@ bool status_ready(const struct status_source *src, struct buf *out)
 		char reason[512];
 		enum sub_state state = status_of(src->subs[i], reason, sizeof(reason));
 
-		if (state == SUB_RUNNING || state == SUB_PAUSED)
+		if (state == SUB_RUNNING || state == SUB_PAUSED ||
+		    (state == SUB_DRAINING && atomic_load(&src->subs[i]->hold) == HOLD_DRAIN))
 			continue;
 		buf_printf(out, "%s: %s%s%s\n", src->config->subscriptions[i].name, sub_state_name(state),
 		    reason[0] == '\0' ? "" : ": ", reason);

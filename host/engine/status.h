@@ -27,6 +27,8 @@ struct status_source {
 	int64_t started_ms;		/* Unix time */
 	/* The ledger record of one id as JSON: 1 found, 0 unknown id, -ENOENT no such subscription, -EAGAIN no ledger. */
 	int (*find_event)(void *arg, const char *sub, struct bytes id, struct buf *ret_json);
+	/* Pause, drain or resume one subscription, or all (NULL); remembered over restarts.  0 or -ENOENT. */
+	int (*hold)(void *arg, const char *sub, enum sub_hold hold);
 	/* Accept that the ledger of a subscription, or of all (NULL), is lost.  0; -ENOENT: no such subscription;
 	 * -EALREADY: none is lost; other -errno; `why` says more. */
 	int (*accept_loss)(void *arg, const char *sub, char *why, size_t size);

@@ -45,6 +45,8 @@ enum sub_state { SUB_STATES(X) SUB_N_STATES };
 #undef X
 const char *sub_state_name(enum sub_state s);
 
+enum sub_hold { HOLD_NONE, HOLD_PAUSE, HOLD_DRAIN };
+
 struct partition_status {
 	char topic[250];
 	int32_t partition;
@@ -96,6 +98,9 @@ struct subscription {
 	_Atomic bool caught_up;
 	/* No handler starts past this (struct mono); 0: none may start.  Ledger thread and renewal write. */
 	_Atomic int64_t lease_until_us;
+	/* An operator's word: HOLD_*.  The admin thread writes; the poller fetches nothing while it is set, and the ledger
+	 * thread starts nothing while it is HOLD_PAUSE. */
+	_Atomic int hold;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */
 	_Atomic bool blocked;
 

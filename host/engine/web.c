@@ -178,11 +178,36 @@ static void post_accept_loss(struct web *w, const struct http_request *r, struct
 	}
 }
 
+/* POST /v1/pause, /v1/drain, /v1/resume; false: none of them. */
+static bool post_hold(struct web *w, const struct http_request *r, struct http_answer *a)
+{
+	static const struct {
+		const char *path;
+		enum sub_hold hold;
+	} verbs[] = { { "/v1/pause", HOLD_PAUSE }, { "/v1/drain", HOLD_DRAIN }, { "/v1/resume", HOLD_NONE } };
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(r->path, verbs[i].path) != 0)
+			continue;
+		if (w->source->hold(w->source->arg, r->query(r, "subscription"), verbs[i].hold) < 0) {
+			refuse(a, 404, "there is no such subscription", "semel status lists them");
+			return true;
+		}
+		a->status = 200;
+		a->type = "application/json";
+		buf_text(&a->body, "{}\n");
+		return true;
+	}
+	return false;
+}
+
 static void serve_admin(void *arg, const struct http_request *r, struct http_answer *a)
 {
 	static const char events[] = "/v1/events/";
 
 	if (is_get(r) && get_common(arg, r->path, a))
+		return;
+	if (strcmp(r->method, "POST") == 0 && post_hold(arg, r, a))
 		return;
 	if (is_get(r) && strncmp(r->path, events, sizeof(events) - 1) == 0)
 		get_event(arg, r->path + sizeof(events) - 1, r, a);

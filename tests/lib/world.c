@@ -33,7 +33,7 @@ struct host {
 	struct flow *flow;
 	struct link link;
 	struct upkeep *upkeep;
-	bool session_gone;
+	bool session_gone, held;
 	struct mono locked_out; /* of the upkeep: another works, or there is nothing to do */
 	struct session_id session;
 	struct mono deadline, renew_at;
@@ -586,6 +586,10 @@ static void step_host(struct host *h)
 	if (h->session_gone)
 		new_session(h);
 	notice_losses(h);
+	if (calm && h->held) {
+		h->held = false;
+		flow_pause(h->flow, false);
+	}
 	for (unsigned p = 0; p < PARTITIONS; p++)
 		if (parts[p].owner == (int)(h - hosts) && !parts[p].revoking)
 			deliver(h, p);
@@ -692,6 +696,10 @@ static void fault(const struct config_subscription *conf)
 	} else if (dice == 8) {
 		/* The session vanishes, as after an operator's HDEL. */
 		plain->ops->session_end(plain, h->session);
+	} else if (dice == 11 || dice == 12) {
+		/* An operator's pause, and its end. */
+		h->held = !h->held;
+		flow_pause(h->flow, h->held);
 	} else if (dice == 9) {
 		failover();
 	} else if (dice == 10) {

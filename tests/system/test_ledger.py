@@ -154,6 +154,30 @@ class Ledger(SystemTest):
         self.load("produce", "--count", 2000, "--prefix", "f")
         self.wait_handled(32000, "a", "b")
 
+    def test_failed_over_again_and_again(self):
+        servers = [self.keep(Server(os.path.join(self.folder, "one"), "--repl-diskless-sync-delay", "0"))]
+        servers.append(self.keep(Server(os.path.join(self.folder, "two"), "--repl-diskless-sync-delay", "0", "--replicaof",
+                                        "127.0.0.1", str(servers[0].port))))
+        wait("the replica", lambda: servers[1].info("master_link_status") == "up")
+        sentinel = self.keep(Sentinel(os.path.join(self.folder, "sentinel"), servers[0]))
+        wait("sentinel to know the replica", lambda: "slaves=1" in sentinel.cli("info", "sentinel"))
+        hosts = self.hosts(f'url = "redis://127.0.0.1:{sentinel.port}"; mode = "sentinel"; master = "main";',
+                           handler='plugin = "debug.so";', settings='do = "sleep:300";', workers=20)
+        producer = subprocess.Popen([LOAD, "produce", "--brokers", self.brokers, "--topic", self.topic, "--count", "100000",
+                                     "--rate", "60"], stdout=subprocess.DEVNULL)
+        for i in range(ROUNDS):
+            master, replica = servers if sentinel.master_port() == servers[0].port else servers[::-1]
+            wait("the replica", lambda r=replica: r.info("master_link_status") == "up", 60)
+            time.sleep(1)
+            master.kill()
+            wait("the failover", lambda r=replica: sentinel.master_port() == r.port and r.info("role") == "master", 60)
+            master.start()
+            wait("both to go on", lambda: all(d.state() == "running" for d in hosts), 60)
+            wait("the old master to be a replica", lambda m=master: m.info("role") == "slave", 60)
+        producer.kill()
+        producer.wait()
+        self.assertEqual(sum(d.metric("semel_takeovers_total") for d in hosts), 0)
+
     # ---- As a Cluster
 
     def test_cluster_loses_a_master_and_moves_a_slot(self):
@@ -217,6 +241,20 @@ class Ledger(SystemTest):
         self.wait_handled(2000, "a")
         wait("the end", lambda: d.lag() == 0)
 
+    def test_check_connect_asks_the_servers(self):
+        redis = self.redis()
+        self.load("topic", "--partitions", 1)
+        d = self.daemon("a", redis, start=False)
+        done = d.semel("check", "--connect", "-c", d.config)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for text in ("longer than ledger.retention", "dead-letter topic", "neither an append-only file nor a replica",
+                     "no maxmemory"):
+            self.assertIn(text, done.stdout)
+        redis.kill()
+        done = d.semel("check", "--connect", "-c", d.config)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("redis.sock", done.stdout)
+
     # ---- Kept small
 
     def test_a_full_generation_is_sealed_and_its_ids_are_known(self):
@@ -232,7 +270,7 @@ class Ledger(SystemTest):
             return json.loads(done.stdout) if done.returncode == 0 else None
 
         wait("a segment", lambda: len(ledger()["segments"]) == 1, 30)
-        self.assertGreater(ledger()["segment_ids"], 262000)
+        self.assertGreater(ledger()["segment_ids"], 240000)  # the rest was open, and carried
         self.load("produce", "--count", 300000)
         wait("the end", lambda: d.lag() == 0, 60)
         v = self.verify(300000, "a")

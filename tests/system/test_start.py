@@ -2,6 +2,9 @@
 import os
 import subprocess
 
+import json
+import time
+
 from harness import SEMEL, SEMELD, SystemTest, main, wait
 
 
@@ -110,6 +113,45 @@ class Start(SystemTest):
         wait("no lag", lambda: d.lag() == 0)
         committed = d.subscription()["partitions"][0]["committed"]
         self.assertEqual(committed, 10)     # five records, five commit markers
+
+
+class Hold(SystemTest):
+    def test_pause_drain_resume_are_remembered(self):
+        redis = self.redis()
+        self.make_topics()
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.folder}/runs"; json = true; do = "sleep:20,ok";',
+                        workers=2)
+        d.wait_state("running")
+        self.load("produce", "--count", 400)
+        wait("some", lambda: len(self.runs()) > 20)
+        self.assertEqual(d.semel("pause", "main", "--admin", d.socket).returncode, 0)
+        wait("paused", lambda: d.state() == "paused")
+        self.assertEqual(d.get("/readyz")[0], 200)
+        time.sleep(0.5)
+        n = len(self.runs())
+        time.sleep(0.5)
+        self.assertEqual(len(self.runs()), n)
+        self.assertEqual(d.metric("semel_paused"), 1)
+        self.assertEqual(d.stop(), 0)
+        d.start()
+        wait("paused, still", lambda: d.state() == "paused")
+        self.assertEqual(len(self.runs()), n)
+        self.assertEqual(d.semel("resume", "--admin", d.socket).returncode, 0)
+        wait("more", lambda: len(self.runs()) > n + 20)
+        self.assertEqual(d.semel("drain", "main", "--admin", d.socket).returncode, 0)
+        wait("drained", lambda: d.subscription()["in_flight"] == 0 and "drained" in d.subscription()["reason"], 30)
+        d.semel("resume", "--admin", d.socket)
+        wait("the end", lambda: d.lag() == 0, 30)
+        ids = [r["id"] for r in self.runs()]
+        self.assertEqual((len(ids), len(set(ids))), (400, 400))
+        self.assertEqual(d.semel("pause", "none", "--admin", d.socket).returncode, 1)
+
+    def runs(self):
+        try:
+            with open(self.folder + "/runs", encoding="utf-8") as f:
+                return [json.loads(line) for line in f if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
 
 
 if __name__ == "__main__":

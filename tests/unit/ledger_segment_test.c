@@ -2,6 +2,7 @@
 #include "core/ledger/segment.h"
 
 #include "core/backoff.h"
+#include "core/ledger/crc32c.h"
 #include "lib/unit.h"
 
 #include <errno.h>
@@ -205,11 +206,27 @@ START_TEST(numbers_that_no_segment_has_are_refused)
 }
 END_TEST
 
+START_TEST(the_checksum_is_that_of_the_standard)
+{
+	char text[100];
+	uint32_t whole;
+
+	ck_assert_uint_eq(crc32c(0, "123456789", 9), 0xe3069283);
+	memset(text, 0, 32);
+	ck_assert_uint_eq(crc32c(0, text, 32), 0x8a9136aa); /* RFC 3720, B.4 */
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 7);
+	whole = crc32c(0, text, sizeof(text));
+	for (unsigned i = 0; i <= sizeof(text); i++)
+		ck_assert_uint_eq(crc32c(crc32c(0, text, i), text + i, sizeof(text) - i), whole);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { every_record_is_found_and_nothing_else,
 		what_it_was_merged_from_is_found, a_flipped_bit_is_refused,
-		numbers_that_no_segment_has_are_refused, NULL };
+		numbers_that_no_segment_has_are_refused, the_checksum_is_that_of_the_standard, NULL };
 
 	return unit_run("ledger segment", tests);
 }

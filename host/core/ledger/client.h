@@ -63,7 +63,9 @@ int client_add_settle(struct client *c, const struct entry *e, enum settle_statu
 int client_add_wait(struct client *c, const struct entry *e, bool failed, uint64_t until_ms, void *cookie);
 int client_add_wake(struct client *c, const struct entry *e, void *cookie);
 size_t client_items(const struct client *c);	/* of these added so far, or under way */
-/* Bring what the segments' tags say of these ids near the processor, for the client_add_look that follows. */
+/* Bring what table and segments say of these ids, at most CLIENT_PREFETCH, near the processor, for the looks that
+ * follow. */
+#define CLIENT_PREFETCH 32
 void client_prefetch(const struct client *c, const uint8_t *const *ids, size_t n);
 /* Ask the segments.  0: no tag fits, it is in none.  1: pages will be read with the call, a result follows. */
 int client_add_look(struct client *c, const uint8_t id[LEDGER_ID], void *cookie);

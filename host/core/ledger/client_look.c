@@ -5,22 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* First where each look begins, then where it goes on from there: by then the first has arrived. */
 void client_prefetch(const struct client *c, const uint8_t *const *ids, size_t n)
 {
-	uint64_t hash[2];
+	uint64_t hash[CLIENT_PREFETCH][2];
 
-	for (size_t k = 0; k < c->view.n_segments; k++) {
-		for (size_t i = 0; i < n; i++) {
-			segment_hash(ids[i], hash);
-			segment_prefetch_page(c->view.segments[k], hash);
-		}
+	for (size_t i = 0; i < n; i++) {
+		segment_hash(ids[i], hash[i]);
+		table_prefetch(c->view.current, ids[i]);
 	}
-	for (size_t k = 0; k < c->view.n_segments; k++) {
-		for (size_t i = 0; i < n; i++) {
-			segment_hash(ids[i], hash);
-			segment_prefetch_tags(c->view.segments[k], hash);
-		}
-	}
+	for (size_t k = 0; k < c->view.n_segments; k++)
+		for (size_t i = 0; i < n; i++)
+			segment_prefetch_page(c->view.segments[k], hash[i]);
+	for (size_t k = 0; k < c->view.n_segments; k++)
+		for (size_t i = 0; i < n; i++)
+			segment_prefetch_tags(c->view.segments[k], hash[i]);
 }
 
 static int make_room(struct client *c)

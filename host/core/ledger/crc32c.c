@@ -1,5 +1,7 @@
 #include "core/ledger/crc32c.h"
 
+#include <string.h>
+
 /* clang-format off: a table */
 static const uint32_t table[256] = {
 	0x00000000,
@@ -261,12 +263,37 @@ static const uint32_t table[256] = {
 };
 /* clang-format on */
 
+static uint32_t by_table(uint32_t crc, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		crc = table[(crc ^ p[i]) & 255] ^ crc >> 8;
+	return crc;
+}
+
+#if defined(__x86_64__)
+/* The processor's own instruction, eight bytes at a time. */
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const uint8_t *p, size_t len)
+{
+	uint64_t wide = crc;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		uint64_t word;
+
+		memcpy(&word, p, sizeof(word));
+		wide = __builtin_ia32_crc32di(wide, word);
+	}
+	crc = (uint32_t)wide;
+	for (; len > 0; p++, len--)
+		crc = __builtin_ia32_crc32qi(crc, *p);
+	return crc;
+}
+#endif
+
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-
-	crc = ~crc;
-	for (size_t i = 0; i < len; i++)
-		crc = crc >> 8 ^ table[(crc ^ p[i]) & 0xff];
-	return ~crc;
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~by_instruction(~crc, data, len);
+#endif
+	return ~by_table(~crc, data, len);
 }

@@ -135,6 +135,8 @@ struct store_stats {
 	uint64_t records, bytes;	/* of the current list */
 	uint64_t memory, memory_limit;	/* of the server; limit 0: none */
 	char policy[32];		/* maxmemory-policy */
+	bool append_only;
+	unsigned replicas;		/* connected now */
 	int64_t certificate_expiry;	/* of the server, Unix time; 0: no TLS */
 	char server_version[32];
 };

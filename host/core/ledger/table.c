@@ -42,37 +42,60 @@ void table_free(struct table *t)
 
 /* ---- The index.  Ids are output of a keyed hash: any of their bytes spread well. */
 
+static uint32_t bits_of(const uint8_t id[LEDGER_ID])
+{
+	uint32_t bits;
+
+	memcpy(&bits, id + 4, sizeof(bits));
+	return bits;
+}
+
 size_t table_index_of(const struct table *t, const uint8_t id[LEDGER_ID])
 {
-	uint32_t h;
+	uint32_t bits = bits_of(id);
 	size_t i;
 
-	memcpy(&h, id + 4, sizeof(h));
-	for (i = h & t->mask; t->index[i] != 0; i = (i + 1) & t->mask)
-		if (memcmp(t->slots[t->index[i] - 1].id, id, LEDGER_ID) == 0)
+	for (i = bits & t->mask; t->index[i].at != 0; i = (i + 1) & t->mask)
+		if (t->index[i].bits == bits && memcmp(t->slots[t->index[i].at - 1].id, id, LEDGER_ID) == 0)
 			break;
 	return i;
+}
+
+void table_index_set(struct table *t, size_t i, const struct slot *s)
+{
+	t->index[i] = (struct bucket){ (uint32_t)(s - t->slots) + 1, bits_of(s->id) };
+}
+
+void table_prefetch(const struct table *t, const uint8_t id[LEDGER_ID])
+{
+	__builtin_prefetch(&t->index[bits_of(id) & t->mask]);
 }
 
 /* Room for `more` further ids at no more than half full. */
 int table_grow_index(struct table *t, size_t more)
 {
-	size_t size = t->mask + 1;
-	uint32_t *old = t->index;
+	size_t size = t->mask + 1, n = size;
+	struct bucket *grown;
 
 	if (2 * (t->n_ids + more) <= size)
 		return 0;
 	while (2 * (t->n_ids + more) > size)
 		size *= 2;
-	t->index = calloc(size, sizeof(*t->index));
-	if (t->index == NULL) {
-		t->index = old;
+	grown = calloc(size, sizeof(*grown));
+	if (grown == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		size_t to = t->index[i].bits & (size - 1);
+
+		if (t->index[i].at == 0)
+			continue;
+		while (grown[to].at != 0)
+			to = (to + 1) & (size - 1);
+		grown[to] = t->index[i];
 	}
-	for (size_t i = 0, n = t->mask + 1; (t->mask = size - 1, i < n); i++)
-		if (old[i] != 0)
-			t->index[table_index_of(t, t->slots[old[i] - 1].id)] = old[i];
-	free(old);
+	free(t->index);
+	t->index = grown;
+	t->mask = size - 1;
 	return 0;
 }
 
@@ -95,7 +118,7 @@ int table_grow(void **array, size_t *cap, size_t need, size_t size)
 
 struct slot *table_latest(const struct table *t, const uint8_t id[LEDGER_ID])
 {
-	uint32_t at = t->index[table_index_of(t, id)];
+	uint32_t at = t->index[table_index_of(t, id)].at;
 
 	return at == 0 ? NULL : &t->slots[at - 1];
 }

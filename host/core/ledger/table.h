@@ -75,6 +75,8 @@ uint64_t table_fence(const struct table *t);		/* the least that a next claim may
 
 /* The latest entry of an id; ENTRY_ABSENT (and only state set) if there is none. */
 struct entry table_find(const struct table *t, const uint8_t id[LEDGER_ID]);
+/* Ask the processor for what table_find of this id reads first. */
+void table_prefetch(const struct table *t, const uint8_t id[LEDGER_ID]);
 /* The entry an item of a record made; ENTRY_VOID if it had no effect, was replaced, or is not there. */
 struct entry table_at(const struct table *t, uint32_t record, uint16_t index);
 

@@ -185,7 +185,7 @@ static void take_effect(struct table *t, struct slot *s, struct slot *old, enum 
 		s->takeovers = old->takeovers;
 		table_set_state(t, old, ENTRY_VOID);
 	}
-	t->index[i] = (uint32_t)(s - t->slots) + 1;
+	table_index_set(t, i, s);
 	table_set_state(t, s, state);
 }
 

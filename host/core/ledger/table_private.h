@@ -28,6 +28,11 @@ struct first { /* of one record */
 	uint64_t fence;
 };
 
+struct bucket {
+	uint32_t at; /* slot + 1 of the id's latest entry; 0: empty */
+	uint32_t bits; /* of the id, so that others are passed over without a look at their slots */
+};
+
 struct kept_fence { /* of a carried entry */
 	uint32_t slot;
 	uint64_t fence;
@@ -41,7 +46,7 @@ struct table {
 	size_t n_slots, cap_slots;
 	struct first *records;
 	size_t n_records, cap_records;
-	uint32_t *index; /* by id: slot + 1 of its latest entry; 0: empty */
+	struct bucket *index; /* by id */
 	size_t mask, n_ids;
 	struct session_id *sessions;
 	size_t n_sessions, cap_sessions;
@@ -55,6 +60,7 @@ struct table {
 
 /* Where an id is, or would be, in the index. */
 size_t table_index_of(const struct table *t, const uint8_t id[LEDGER_ID]);
+void table_index_set(struct table *t, size_t i, const struct slot *s);	/* s is the latest of its id */
 struct slot *table_latest(const struct table *t, const uint8_t id[LEDGER_ID]);	/* NULL: not known */
 /* Room for `more` further ids; 0 or -ENOMEM. */
 int table_grow_index(struct table *t, size_t more);
