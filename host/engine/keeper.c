@@ -91,9 +91,11 @@ static int64_t step(struct keeper *k)
 
 	count(k);
 	if (r < 0) {
-		log_at(LOG_WARNING, "the ledger is not being kept small",
-		    LOG_TEXT("subscription", k->s->conf->name),
-		    LOG_TEXT("why", r == -EBADMSG ? upkeep_text(k->upkeep) : k->store->text));
+		/* That the server is away is said elsewhere. */
+		if (r == -EBADMSG || k->store->trouble != STORE_UNREACHABLE)
+			log_at(LOG_WARNING, "the ledger is not being kept small",
+			    LOG_TEXT("subscription", k->s->conf->name),
+			    LOG_TEXT("why", r == -EBADMSG ? upkeep_text(k->upkeep) : k->store->text));
 		return r == -EBADMSG ? DAMAGED_MS : AGAIN_MS;
 	}
 	switch (did) {

@@ -643,6 +643,23 @@ static bool is_claimed(const uint8_t *id)
 	return false;
 }
 
+/* Whose session was opened in what is lost is not waited for: nobody can know of it. */
+static void forget_lost_sessions(void)
+{
+	struct store_renewal renewal;
+
+	REQUIRE(plain->ops->session_renew(plain, (struct session_id){ { 0 } }, 0, &renewal) == 0, "sessions");
+	for (unsigned h = 0; h < HOSTS; h++) {
+		bool there = false;
+
+		for (size_t i = 0; i < renewal.n; i++)
+			there = there || memcmp(&renewal.leases[i].session, &hosts[h].session,
+					     sizeof(struct session_id)) == 0;
+		for (uint32_t i = 0; i < n_ids && !there; i++)
+			truths[i].knows &= ~(1u << h);
+	}
+}
+
 /* Everything written since the snapshot is gone, and the new server's clock is another one. */
 static void failover(void)
 {
@@ -667,6 +684,7 @@ static void failover(void)
 	backend->failover(backend->arg);
 	plain->ops->free(plain);
 	plain = backend->open(backend->arg);
+	forget_lost_sessions();
 	clock_step += (int64_t)roll(20000000) - 10000000;
 	figures.failovers++;
 	set_time(true);
@@ -700,7 +718,7 @@ static void fault(const struct config_subscription *conf)
 		/* An operator's pause, and its end. */
 		h->held = !h->held;
 		flow_pause(h->flow, h->held);
-	} else if (dice == 9) {
+	} else if (dice == 9 || dice == 13) {
 		failover();
 	} else if (dice == 10) {
 		/* A sealer dies; its host goes on. */

@@ -171,6 +171,8 @@ class Ledger(SystemTest):
             time.sleep(1)
             master.kill()
             wait("the failover", lambda r=replica: sentinel.master_port() == r.port and r.info("role") == "master", 60)
+            # As Sentinel has written it into its configuration by then.
+            master.extra = ("--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", str(replica.port))
             master.start()
             wait("both to go on", lambda: all(d.state() == "running" for d in hosts), 60)
             wait("the old master to be a replica", lambda m=master: m.info("role") == "slave", 60)

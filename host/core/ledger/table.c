@@ -4,6 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Buckets for an ordinary generation's ids: growing the index holds everything up for milliseconds.  Memory that is
+ * not touched costs nothing. */
+#define FIRST_SIZE ((size_t)1 << 20)
+
 struct table *table_new(uint32_t generation)
 {
 	struct table *t = calloc(1, sizeof(*t));
@@ -12,7 +16,7 @@ struct table *table_new(uint32_t generation)
 		return NULL;
 	atomic_store(&t->refs, 1);
 	t->generation = generation;
-	t->mask = 1023;
+	t->mask = FIRST_SIZE - 1;
 	t->index = calloc(t->mask + 1, sizeof(*t->index));
 	if (t->index == NULL) {
 		free(t);
