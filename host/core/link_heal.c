@@ -1,12 +1,11 @@
 /* What this host had read as final and no longer finds. */
 #include "core/link_private.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 struct comparing {
 	struct link *l;
-	uint32_t sealed; /* the newest generation that a segment of the view has */
 	struct record_heal batch[CLIENT_MAX_LOOKS]; /* what the tables do not have and a segment may have */
 	size_t n;
 	int r;
@@ -73,16 +72,21 @@ static void compare(void *arg, const struct entry *e)
 
 int link_compare(struct link *l)
 {
-	static _Thread_local struct comparing c; /* 60 KiB */
+	struct comparing *c = calloc(1, sizeof(*c));
+	int r;
 
-	c = (struct comparing){ .l = l };
-	for (size_t i = 0; i < l->n_kept && c.r == 0; i++)
-		table_each(l->kept[i].table, compare, &c);
-	if (c.r == 0)
-		look(&c);
-	if (c.r < 0) {
+	if (c == NULL)
+		return link_fail(l, LINK_DAMAGED, -ENOMEM, "out of memory");
+	c->l = l;
+	for (size_t i = 0; i < l->n_kept && c->r == 0; i++)
+		table_each(l->kept[i].table, compare, c);
+	if (c->r == 0)
+		look(c);
+	r = c->r;
+	free(c);
+	if (r < 0) {
 		client_withdraw(l->client);
 		client_forget_results(l->client);
 	}
-	return c.r;
+	return r;
 }

@@ -5,9 +5,9 @@
 #include "engine/ledger_meta.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #define KAFKA_TIMEOUT_MS 5000
 
@@ -23,13 +23,17 @@ void ledger_remember(struct ledger_io *io)
 {
 	const struct ledger_meta *m = &client_view(io->client)->meta;
 	struct buf path = { NULL, 0, 0 }, fresh = { NULL, 0, 0 };
-	FILE *f;
+	FILE *f = NULL;
+	int fd;
 
 	if (io->written_generation == m->generation)
 		return;
 	memory_path(io, "", &path);
 	memory_path(io, ".new", &fresh);
-	f = fopen(fresh.data, "we");
+	/* For this user only: the key says which id an entry is of. */
+	fd = open(fresh.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		f = fdopen(fd, "w");
 	if (f == NULL) {
 		if (io->written_generation == 0)
 			log_at(LOG_WARNING,
@@ -37,8 +41,6 @@ void ledger_remember(struct ledger_io *io)
 			    LOG_TEXT("subscription", io->s->conf->name), LOG_TEXT("file", fresh.data),
 			    LOG_TEXT("why", strerror(errno)));
 	} else {
-		/* Only this user: the key says which id an entry is of. */
-		(void)fchmod(fileno(f), 0600);
 		for (unsigned i = 0; i < 16; i++)
 			fprintf(f, "%02x", m->identity[i]);
 		fputc(' ', f);

@@ -730,6 +730,14 @@ static void fault(const struct config_subscription *conf)
 
 /* ---- The world */
 
+/* One of those so far, or, as often, one of those that are under way. */
+static uint32_t old_id(uint32_t n)
+{
+	uint32_t recent = n < 300 ? n : 300;
+
+	return roll(2) == 0 ? (uint32_t)roll(n) : n - 1 - (uint32_t)roll(recent);
+}
+
 static void make_world(void)
 {
 	uint32_t id = 0;
@@ -741,7 +749,7 @@ static void make_world(void)
 		for (size_t o = 0; o < rules.records; o++) {
 			bool duplicate = id >= n_ids || (id > 100 && roll(10) == 0);
 
-			records[p][o].id = duplicate ? (uint32_t)roll(id < n_ids ? id : n_ids) : id++;
+			records[p][o].id = duplicate ? old_id(id < n_ids ? id : n_ids) : id++;
 			records[p][o].key = (uint8_t)roll(KEYS);
 		}
 	}
