@@ -1,5 +1,4 @@
 /* semel bench: what the configured Redis can do as a ledger. */
-#include "adapters/config_file.h"
 #include "adapters/keyed_hash.h"
 #include "adapters/redis_store.h"
 #include "cli/cli.h"
@@ -155,8 +154,7 @@ static int bench(const struct config *c, bool json)
 int cmd_bench(int argc, char **argv)
 {
 	struct cli_options o;
-	struct config_problems problems = { NULL, 0, 0 };
-	struct config *c = NULL;
+	struct config *c;
 	int r = cli_options(argc, argv, &o);
 
 	if (r != 0)
@@ -165,18 +163,9 @@ int cmd_bench(int argc, char **argv)
 		return cli_usage(argv[0], "expected ledger");
 	if (keyed_hash_setup() < 0)
 		return EXIT_INTERNAL;
-	config_examine(o.config, false, &c, &problems);
-	if (problems.errors > 0) {
-		struct buf text = { NULL, 0, 0 };
-
-		config_problems_print(&problems, &text);
-		fputs(text.data, stderr);
-		buf_free(&text);
-		r = EXIT_CONFIGURATION;
-	} else {
+	r = cli_load(&o, &c);
+	if (r == 0)
 		r = bench(c, o.json);
-	}
 	config_free(c);
-	config_problems_free(&problems);
 	return r;
 }

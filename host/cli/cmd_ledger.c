@@ -1,5 +1,4 @@
 /* semel ledger: what lies in Redis, and the decisions that only a person takes. */
-#include "adapters/config_file.h"
 #include "adapters/kafka.h"
 #include "adapters/keyed_hash.h"
 #include "adapters/redis_store.h"
@@ -333,8 +332,7 @@ static int on_each(const struct config *c, const struct cli_options *o, const ch
 int cmd_ledger(int argc, char **argv)
 {
 	struct cli_options o;
-	struct config_problems problems = { NULL, 0, 0 };
-	struct config *c = NULL;
+	struct config *c;
 	const char *verb, *sub;
 	int r = cli_options(argc, argv, &o);
 
@@ -350,18 +348,9 @@ int cmd_ledger(int argc, char **argv)
 		return accept_loss(&o, sub);
 	if (keyed_hash_setup() < 0)
 		return EXIT_INTERNAL;
-	config_examine(o.config, false, &c, &problems);
-	if (problems.errors > 0) {
-		struct buf text = { NULL, 0, 0 };
-
-		config_problems_print(&problems, &text);
-		fputs(text.data, stderr);
-		buf_free(&text);
-		r = EXIT_CONFIGURATION;
-	} else {
+	r = cli_load(&o, &c);
+	if (r == 0)
 		r = on_each(c, &o, verb, sub);
-	}
 	config_free(c);
-	config_problems_free(&problems);
 	return r;
 }

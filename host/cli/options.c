@@ -69,6 +69,26 @@ static char *socket_of(const struct cli_options *o)
 	return socket;
 }
 
+int cli_load(const struct cli_options *o, struct config **ret_config)
+{
+	struct config_problems problems = { NULL, 0, 0 };
+	struct buf text = { NULL, 0, 0 };
+	int r = 0;
+
+	*ret_config = NULL;
+	config_examine(o->config, false, ret_config, &problems);
+	if (problems.errors > 0) {
+		config_problems_print(&problems, &text);
+		fputs(text.data, stderr);
+		config_free(*ret_config);
+		*ret_config = NULL;
+		r = EXIT_CONFIGURATION;
+	}
+	buf_free(&text);
+	config_problems_free(&problems);
+	return r;
+}
+
 int cli_ask(
     const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status)
 {

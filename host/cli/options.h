@@ -8,6 +8,7 @@
 #define CLI_OPTIONS_H
 
 #include "base/buf.h"
+#include "core/config.h"
 
 struct cli_options {
 	const char *config;		/* -c; the default if not given */
@@ -21,6 +22,10 @@ struct cli_options {
 
 /* 0, or EXIT_USAGE after the usage was printed. */
 int cli_options(int argc, char **argv, struct cli_options *ret_options);
+
+/* The configuration that -c names, judged.  0: *ret_config is the caller's; else an exit status, after its errors were
+ * printed. */
+int cli_load(const struct cli_options *o, struct config **ret_config);
 
 /* One request to the daemon named by the options.  0: *ret_body holds the answer, *ret_status its status; else an
  * exit status, after the reason was printed. */

@@ -37,21 +37,12 @@ static void end_record(struct collecting *c)
 
 static void add_carry(struct collecting *c, const struct entry *e)
 {
-	struct record_carry k = { .check = e->check,
-		.session = e->session,
-		.counts = e->counts,
-		.state = e->state == ENTRY_CLAIMED   ? CARRY_CLAIMED
-			 : e->state == ENTRY_WAITING ? CARRY_WAITING
-						     : CARRY_RELEASED,
-		.until_ms = e->until_ms,
-		.fence = e->fence,
-		.server_s = (uint32_t)e->server_s };
+	struct record_carry k = entry_as_carry(e);
 
 	/* A released id without counters is as good as absent. */
 	if (e->state == ENTRY_RELEASED && e->counts.failed == 0 && e->counts.crashes == 0 &&
 	    e->counts.takeovers == 0)
 		return;
-	memcpy(k.id, e->id, LEDGER_ID);
 	record_add_carry(&c->carries, &k);
 	if (c->carries.n[RECORD_CARRIES] == CARRIES)
 		end_record(c);

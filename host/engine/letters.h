@@ -1,7 +1,7 @@
 /* letters.h - dead letters: from an event that cannot be handled to an acknowledged record.
  *
  * Key, value and headers stay as they were; what is known of the failure is
- * added as text headers `semel.dlq.*` (docs/dead-letters.md), which replace
+ * added as text headers `semel.dlq.*` (docs/delivery.md), which replace
  * those of an earlier letter.  The event comes back to its flow as MAIL_ACK,
  * letter_ok says whether all in-sync replicas have it.
  *

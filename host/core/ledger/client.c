@@ -166,17 +166,8 @@ static int add_item(struct client *c, enum client_op op, const uint8_t id[LEDGER
 
 static void carry(struct client *c, const struct entry *e)
 {
-	struct record_carry k = { .check = e->check,
-		.session = e->session,
-		.counts = e->counts,
-		.state = e->state == ENTRY_CLAIMED   ? CARRY_CLAIMED
-			 : e->state == ENTRY_WAITING ? CARRY_WAITING
-						     : CARRY_RELEASED,
-		.until_ms = e->until_ms,
-		.fence = e->fence,
-		.server_s = (uint32_t)e->server_s };
+	struct record_carry k = entry_as_carry(e);
 
-	memcpy(k.id, e->id, LEDGER_ID);
 	record_add_carry(&c->builder, &k);
 }
 

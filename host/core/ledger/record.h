@@ -1,7 +1,7 @@
 /* record.h - the ledger's log as bytes: headers and bodies of records.
  *
  * A record is two list elements.  The header is made by the store's script
- * (adapters/ledger.lua, or the memory store): who wrote it, whether its lease
+ * (adapters/ledger_scripts.c, or the memory store): who wrote it, whether its lease
  * held, the server's time, the fence of its first claim, which of the
  * sessions asked about were over, and a sum over all this.  The body is what a host sent, untouched.
  * The layout, byte by byte, is in docs/ledger.md; all numbers are big endian.

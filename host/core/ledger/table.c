@@ -310,3 +310,19 @@ void table_each(const struct table *t, void (*visit)(void *arg, const struct ent
 		visit(arg, &e);
 	}
 }
+
+struct record_carry entry_as_carry(const struct entry *e)
+{
+	struct record_carry k = { .check = e->check,
+		.session = e->session,
+		.counts = e->counts,
+		.state = e->state == ENTRY_CLAIMED   ? CARRY_CLAIMED
+			 : e->state == ENTRY_WAITING ? CARRY_WAITING
+						     : CARRY_RELEASED,
+		.until_ms = e->until_ms,
+		.fence = e->fence,
+		.server_s = (uint32_t)e->server_s };
+
+	memcpy(k.id, e->id, LEDGER_ID);
+	return k;
+}

@@ -52,6 +52,9 @@ struct entry {				/* a copy, for the caller */
 	uint64_t until_ms;		/* of ENTRY_WAITING */
 };
 
+/* An open or released entry as it is carried into the next generation. */
+struct record_carry entry_as_carry(const struct entry *e);
+
 struct table;
 
 struct table *table_new(uint32_t generation);	/* NULL when out of memory */
