@@ -92,9 +92,9 @@ class Cluster:
     def alive(self):
         return [n for n in self.nodes if n.process is not None]
 
-    def owner(self, tag):
-        """The master of a tag's slot."""
-        node = self.alive()[0]
+    def owner(self, tag, node=None):
+        """The master of a tag's slot, as a node has it."""
+        node = node or self.alive()[0]
         slot = int(node.cli("cluster", "keyslot", "{" + tag + "}"))
         for line in node.cli("cluster", "nodes").splitlines():
             words = line.split()
