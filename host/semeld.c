@@ -1,20 +1,20 @@
 /* semeld - the daemon.
  *
- * The main thread judges the configuration, starts the engine, waits for
- * signals, and stops it.  Signals are blocked everywhere else.
+ * Judges the configuration and becomes the manager (manager/manager.h), which
+ * forks the engine (engine/process.h) and keeps one running.
  */
 #include "adapters/config_file.h"
-#include "adapters/systemd.h"
+#include "adapters/plugin.h"
 #include "cli/cli.h"
-#include "engine/engine.h"
+#include "engine/process.h"
+#include "engine/status.h"
 #include "generated/version.h"
+#include "manager/manager.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -28,7 +28,14 @@ static const char usage[] =
     "  -h, --help          this text\n"
     "\n"
     "SIGTERM, SIGINT: drain within stop_timeout, then stop; a second one stops at once.\n"
-    "Exit status: 0 stopped, 64 usage, 70 internal error, 78 configuration.\n";
+    "SIGHUP: check the configuration, and if it is good, drain and go on with it (as semel reload).\n"
+    "Exit status: 0 stopped, 64 usage, 69 the node's name is in use, 70 internal error, 78 configuration.\n";
+
+struct program {
+	const char *file;
+	struct config *config, *next; /* next: loaded for a reload, not yet taken */
+	struct buf idle, next_idle;
+};
 
 static const char *parse(int argc, char **argv)
 {
@@ -54,86 +61,125 @@ static const char *parse(int argc, char **argv)
 	return file;
 }
 
-static struct config *load(const char *file)
+/* All that is wrong, to fd; 0 or -errno. */
+static int load(const char *file, int fd, struct config **ret_config)
 {
 	struct config_problems problems = { NULL, 0, 0 };
-	struct config *c = NULL;
 	struct buf text = { NULL, 0, 0 };
-	int r = config_load(file, false, &c, &problems);
+	int r = config_load(file, false, ret_config, &problems);
 
 	config_problems_print(&problems, &text);
-	if (text.len > 0)
-		fputs(text.data, stderr);
-	if (r < 0) {
-		fprintf(stderr,
-		    "semeld: %zu errors in the configuration; not started (semel check shows them again)\n",
+	if (r < 0)
+		buf_printf(&text, "%zu errors in the configuration (semel check shows them again)\n",
 		    problems.errors);
-		exit(EXIT_CONFIGURATION);
-	}
+	if (text.len > 0)
+		(void)!write(fd, text.data, text.len);
 	buf_free(&text);
 	config_problems_free(&problems);
-	return c;
+	return r;
 }
 
-/* Wait for a signal, giving the engine its tick; returns at SIGTERM or SIGINT. */
-static void serve(struct engine *e, const sigset_t *signals)
+static void plan_of(const struct config *c, struct buf *idle, struct manager_plan *ret_plan)
 {
-	const struct timespec second = { 1, 0 };
+	buf_clear(idle);
+	status_idle_json(c, idle);
+	*ret_plan = (struct manager_plan){ .node = c->node,
+		.state_dir = c->state_dir,
+		.http_host = c->http.host,
+		.http_port = c->http.port,
+		.admin_socket = c->admin_socket,
+		.stop_timeout_ms = c->stop_timeout_ms,
+		.idle = idle->data };
+}
 
-	for (;;) {
-		int sig = sigtimedwait(signals, NULL, &second);
+/* ---- What the manager asks for */
 
-		if (sig == SIGTERM || sig == SIGINT) {
-			log_at(
-			    LOG_INFO, "stopping", LOG_TEXT("signal", sig == SIGTERM ? "SIGTERM" : "SIGINT"));
-			return;
-		}
-		engine_tick(e);
+static int run_engine(void *arg, const struct manager_links *links)
+{
+	const struct program *p = arg;
+	struct engine_links l = { links->channel, links->http, links->admin, links->crash, links->box };
+
+	return process_run(p->config, &l);
+}
+
+/* A plugin that cannot be loaded and opened now would block its subscriptions: then the old engine is the better. */
+static int judge_plugin(const struct config_handler *h, struct metrics *metrics, struct buf *out)
+{
+	struct config_problems problems = { NULL, 0, 0 };
+	struct plugin *plugin;
+	char why[1024] = "";
+	int r = plugin_load(h, false, metrics, &problems, &plugin, why, sizeof(why));
+
+	if (r == 0)
+		r = plugin_open(plugin, why, sizeof(why));
+	config_problems_print(&problems, out);
+	if (r < 0)
+		buf_printf(out, "%s:%u: error: handler %s: %s\n", h->place.file, h->place.line, h->name, why);
+	config_problems_free(&problems);
+	return r;
+}
+
+static int judge(void *arg, int fd)
+{
+	const struct program *p = arg;
+	struct metrics *metrics = metrics_new();
+	struct buf out = { NULL, 0, 0 };
+	struct config *c;
+	int r = metrics == NULL ? -ENOMEM : load(p->file, fd, &c);
+
+	for (size_t i = 0; r == 0 && i < c->n_handlers; i++)
+		if (judge_plugin(&c->handlers[i], metrics, &out) < 0)
+			r = -EINVAL;
+	if (out.len > 0)
+		(void)!write(fd, out.data, out.len);
+	return r < 0 ? EXIT_CONFIGURATION : EXIT_YES;
+}
+
+static int load_next(void *arg, struct manager_plan *ret_plan)
+{
+	struct program *p = arg;
+	int r = load(p->file, STDERR_FILENO, &p->next);
+
+	if (r == 0)
+		plan_of(p->next, &p->next_idle, ret_plan);
+	return r;
+}
+
+static void take_next(void *arg, bool accepted)
+{
+	struct program *p = arg;
+	struct buf idle = p->idle;
+
+	if (accepted) {
+		config_free(p->config);
+		p->config = p->next;
+		p->idle = p->next_idle;
+		p->next_idle = idle;
+		log_setup(p->config->log.level, p->config->log.format, p->config->log.rate);
+	} else {
+		config_free(p->next);
 	}
-}
-
-/* The second signal ends the process at once; claims are left to the lease. */
-static void leave(int sig)
-{
-	(void)sig;
-	_exit(EXIT_YES);
-}
-
-static void second_signal(const sigset_t *signals)
-{
-	struct sigaction sa = { .sa_handler = leave };
-
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+	p->next = NULL;
 }
 
 int main(int argc, char **argv)
 {
-	struct config *c = load(parse(argc, argv));
-	struct engine *e;
-	sigset_t signals;
-	char why[1024];
+	struct program p = { .file = parse(argc, argv) };
+	struct manager_ops ops = { &p, run_engine, judge, load_next, take_next };
+	struct manager_plan plan;
+	int status;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	log_setup(c->log.level, c->log.format, c->log.rate);
-	log_at(LOG_INFO, "starting", LOG_TEXT("version", SEMEL_VERSION), LOG_TEXT("node", c->node),
-	    LOG_INT("subscriptions", c->n_subscriptions), LOG_INT("handlers", c->n_handlers));
-	if (engine_start(c, &e, why, sizeof(why)) < 0) {
-		log_at(LOG_ERROR, "cannot start", LOG_TEXT("why", why));
-		return EXIT_INTERNAL;
+	if (load(p.file, STDERR_FILENO, &p.config) < 0) {
+		fprintf(stderr, "semeld: not started\n");
+		return EXIT_CONFIGURATION;
 	}
-	systemd_notify("READY=1");
-	serve(e, &signals);
-	systemd_notify("STOPPING=1");
-	second_signal(&signals);
-	if (!engine_stop(e))
-		_exit(EXIT_YES);
-	config_free(c);
-	log_plain(LOG_INFO, "stopped");
-	return EXIT_YES;
+	log_setup(p.config->log.level, p.config->log.format, p.config->log.rate);
+	log_at(LOG_INFO, "starting", LOG_TEXT("version", SEMEL_VERSION), LOG_TEXT("node", p.config->node),
+	    LOG_INT("subscriptions", p.config->n_subscriptions), LOG_INT("handlers", p.config->n_handlers));
+	plan_of(p.config, &p.idle, &plan);
+	status = manager_run(&ops, &plan);
+	config_free(p.config);
+	buf_free(&p.idle);
+	buf_free(&p.next_idle);
+	return status;
 }

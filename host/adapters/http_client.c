@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define TIMEOUT_MS 10000L
+/* A reload is answered when it was judged. */
+#define POST_TIMEOUT_MS 70000L
 
 static size_t take(char *data, size_t size, size_t n, void *arg)
 {
@@ -34,6 +36,7 @@ int http_client_call(
     const char *socket, const char *method, const char *path, struct buf *ret_body, char *why, size_t size)
 {
 	struct buf url = { NULL, 0, 0 };
+	bool post = strcmp(method, "POST") == 0;
 	CURL *curl;
 	CURLcode code;
 	long status = 0;
@@ -48,9 +51,9 @@ int http_client_call(
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url.data);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-	if (strcmp(method, "POST") == 0)
+	if (post)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, post ? POST_TIMEOUT_MS : TIMEOUT_MS);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body);

@@ -1,6 +1,6 @@
-/* http_server.h - HTTP on a TCP address or a Unix socket.
+/* http_server.h - HTTP on a listening socket.
  *
- * Owns:    the listening socket and its thread.
+ * Owns:    the listening socket it was given, and its thread.
  * Threads: http_server_*: setup; handlers: the server's own thread.
  * Uses:    libmicrohttpd.
  */
@@ -25,10 +25,9 @@ struct http_answer {
 typedef void (*http_handler_fn)(void *arg, const struct http_request *r, struct http_answer *a);
 
 struct http_server;
-/* host NULL: `path` is a Unix socket, made with `mode` and, if it exists, the group `group`. */
-int http_server_start(const char *host, unsigned port, const char *path, unsigned mode, const char *group,
-    http_handler_fn handler, void *arg, struct http_server **ret_server, char *why, size_t size);
-unsigned http_server_port(const struct http_server *s);	/* what port 0 became */
-void http_server_stop(struct http_server *s);		/* NULL is allowed; removes the socket */
+/* fd: a listening socket, non-blocking; taken when this succeeds.  name: for messages. */
+int http_server_start(int fd, const char *name, http_handler_fn handler, void *arg, struct http_server **ret_server,
+    char *why, size_t size);
+void http_server_stop(struct http_server *s);		/* NULL is allowed */
 
 #endif

@@ -81,6 +81,25 @@ static void print_subscription(const struct json_doc *d, int i, struct buf *v)
 	print_partitions(d, i, v);
 }
 
+/* Why the last engine ended, and what was inside a handler then. */
+static void print_last_exit(const struct json_doc *d, struct buf *v)
+{
+	if (at(d, v, "/engine/restarts")[0] == '\0' || strcmp(v->data, "0") == 0)
+		return;
+	printf("engine restarted %s times; the last one ended: ", v->data);
+	printf("%s", at(d, v, "/engine/last_exit/cause"));
+	printf(", %s", at(d, v, "/engine/last_exit/by"));
+	printf(", with %s events inside a handler\n", at(d, v, "/engine/last_exit/inside"));
+	for (int i = 0; there(d, "/engine/last_exit/events", i); i++) {
+		printf("  %s", at(d, v, "/engine/last_exit/events/%d/blame", i));
+		printf(": handler %s", at(d, v, "/engine/last_exit/events/%d/handler", i));
+		printf(", %s", at(d, v, "/engine/last_exit/events/%d/topic", i));
+		printf("/%s", at(d, v, "/engine/last_exit/events/%d/partition", i));
+		printf(" offset %s", at(d, v, "/engine/last_exit/events/%d/offset", i));
+		printf(", id %s\n", at(d, v, "/engine/last_exit/events/%d/id", i));
+	}
+}
+
 static int print(const struct buf *body)
 {
 	struct json_doc *d;
@@ -95,6 +114,7 @@ static int print(const struct buf *body)
 	printf(", semel %s", at(d, &v, "/version"));
 	printf(", pid %s: ", at(d, &v, "/engine/pid"));
 	printf("%s\n", at(d, &v, "/state"));
+	print_last_exit(d, &v);
 	for (int i = 0; there(d, "/subscriptions", i); i++)
 		print_subscription(d, i, &v);
 	if (there(d, "/handlers", 0))

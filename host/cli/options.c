@@ -89,13 +89,22 @@ int cli_load(const struct cli_options *o, struct config **ret_config)
 	return r;
 }
 
+int cli_try(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body,
+    char *why, size_t size)
+{
+	char *socket = socket_of(o);
+	int r = http_client_call(socket, method, path, ret_body, why, size);
+
+	free(socket);
+	return r;
+}
+
 int cli_ask(
     const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status)
 {
-	char *socket = socket_of(o), why[512];
-	int r = http_client_call(socket, method, path, ret_body, why, sizeof(why));
+	char why[512];
+	int r = cli_try(o, method, path, ret_body, why, sizeof(why));
 
-	free(socket);
 	if (r < 0) {
 		fprintf(stderr, "semel: %s\n", why);
 		return r == -EACCES ? EXIT_NOPERM_ : EXIT_UNREACHABLE;

@@ -59,6 +59,7 @@ const char *dlq_reason_name(enum dlq_reason reason);
 struct lane;
 struct event_list;
 struct partition;
+struct box_slot;
 
 struct event {
 	struct mail mail;		/* whoever hands it on */
@@ -118,12 +119,14 @@ struct event {
 		uint64_t fence;
 		uint32_t attempt, failed, crashes, takeovers;
 		bool redelivered;
+		bool alone;		/* nothing else runs in the engine meanwhile */
 		_Atomic bool cancelled;	/* set by the flow at any time */
 		bool timed_out;
 		int outcome;		/* enum semel_outcome, or RUN_NOT_STARTED */
 		int64_t retry_ms;	/* -1: the configured back-off */
 		char *why;		/* owned; NULL: nothing was said */
 		int64_t handler_us;
+		struct box_slot *slot;	/* where the run is noted; the engine's */
 	} run;
 };
 

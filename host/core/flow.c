@@ -233,6 +233,21 @@ void flow_pause(struct flow *f, bool paused)
 	}
 }
 
+void flow_set_gate(struct flow *f, enum flow_gate gate)
+{
+	f->gate = gate;
+}
+
+bool flow_wants_alone(const struct flow *f)
+{
+	return f->alone != NULL || (f->suspects.n > 0 && !f->paused);
+}
+
+size_t flow_running(const struct flow *f)
+{
+	return f->n_running;
+}
+
 static void due(struct flow *f, struct event *ev)
 {
 	if (ev->f.state == FLOW_WAITING) {

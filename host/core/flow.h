@@ -35,6 +35,7 @@ enum flow_note {
 	FLOW_TAKEOVER,			/* a claim of an ended session is ours now */
 	FLOW_RERUN_RETRY,		/* starts again after a recorded RETRY */
 	FLOW_RERUN_TAKEOVER,		/* starts, and may have run under the session that ended */
+	FLOW_RERUN_CRASH,		/* starts again because our own engine died while it ran */
 	FLOW_RERUN_LOSS,		/* starts again because the ledger lost its claim */
 	FLOW_CLAIM_LOST,		/* an own claim is not ours any more */
 	FLOW_ORPHAN,			/* an own claim that nobody here held was released; no event */
@@ -44,6 +45,15 @@ enum flow_note {
 	FLOW_FALSE_CANCEL		/* SEMEL_CANCELLED without having been told to give up */
 };
 
+/* What is known of an event from before this engine: the black box's word. */
+enum flow_past {
+	FLOW_PAST_NONE,
+	FLOW_PAST_BEGUN,		/* it was inside a handler */
+	FLOW_PAST_SUSPECT,		/* ... and may have killed the engine */
+	FLOW_PAST_TIMEOUT,		/* ... and was past max_run */
+	FLOW_PAST_REJECTED		/* the handler rejected it, which is still to be acted on */
+};
+
 struct flow_out {
 	void *arg;
 	void (*start)(void *arg, struct event *ev);	/* lend ev to a worker of ev->handler */
@@ -51,6 +61,9 @@ struct flow_out {
 	void (*back)(void *arg, struct event *ev);	/* to the poller; ev->finished is set */
 	void (*count)(void *arg, struct event *ev, int delta);	/* enters (+1) or leaves (-1) max_in_flight */
 	void (*note)(void *arg, enum flow_note note, struct event *ev);
+	bool (*room)(void *arg);	/* for one more start */
+	enum flow_past (*past)(void *arg, struct event *ev);	/* asked before each start */
+	void (*recorded)(void *arg, struct event *ev);	/* nothing of its last run is left to be recorded */
 };
 
 struct flow;
@@ -74,6 +87,12 @@ void flow_revoke(struct flow *f, uint32_t part_index, uint32_t epoch);
 /* While paused nothing starts and nothing is claimed; claims that are not inside a handler are let go, so that they
  * hold nobody up (LEDGER.md section 3). */
 void flow_pause(struct flow *f, bool paused);
+/* A suspect runs with nothing else inside a handler of the engine (LEDGER.md section 6).  The owner lets all flows
+ * of the engine but one stand still for it: SHUT starts nothing, ALONE the suspects one by one, OPEN all others. */
+enum flow_gate { FLOW_GATE_OPEN, FLOW_GATE_SHUT, FLOW_GATE_ALONE };
+void flow_set_gate(struct flow *f, enum flow_gate gate);
+bool flow_wants_alone(const struct flow *f);	/* a suspect waits for its turn, or runs */
+size_t flow_running(const struct flow *f);	/* with workers */
 /* Timers that are due, and starts of what may start while now < lease_until. */
 void flow_step(struct flow *f, struct mono now, struct mono lease_until);
 

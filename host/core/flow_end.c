@@ -119,6 +119,16 @@ static void back_off(struct flow *f, struct event *ev, int64_t delay_ms, bool fa
 	flow_lane_look(f, ev->f.lane);
 }
 
+void flow_exhausted(struct flow *f, struct event *ev)
+{
+	if (f->conf->retry.on_exhausted == EXHAUSTED_DROP) {
+		f->out.note(f->out.arg, FLOW_DROPPED, ev);
+		ended(f, ev, FLOW_SETTLE_DEAD);
+	} else {
+		flow_send_letter(f, ev, DLQ_EXHAUSTED, FLOW_SETTLE_DEAD);
+	}
+}
+
 static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
 {
 	int64_t delay_ms = ev->run.retry_ms;
@@ -129,11 +139,8 @@ static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
 			delay_ms = backoff_ms(f->conf->retry.backoff_ms, f->conf->retry.max_backoff_ms,
 			    ev->run.failed, backoff_random(&f->random));
 		back_off(f, ev, delay_ms, true, wall_now_ms);
-	} else if (f->conf->retry.on_exhausted == EXHAUSTED_DROP) {
-		f->out.note(f->out.arg, FLOW_DROPPED, ev);
-		ended(f, ev, FLOW_SETTLE_DEAD);
 	} else {
-		flow_send_letter(f, ev, DLQ_EXHAUSTED, FLOW_SETTLE_DEAD);
+		flow_exhausted(f, ev);
 	}
 }
 
@@ -154,11 +161,14 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 	assert(ev->f.state == FLOW_RUNNING);
 	f->now = now;
 	f->n_running--;
+	if (f->alone == ev)
+		f->alone = NULL;
 	if (ev->f.lost && (ev->run.outcome == RUN_NOT_STARTED || ev->run.outcome == SEMEL_RETRY ||
 			      ev->run.outcome == SEMEL_CANCELLED)) {
 		/* There is no claim left to write this under; whoever has it now counts by itself. */
 		ev->f.lost = false;
 		ev->f.rerun = FLOW_RERUN_LOSS;
+		f->out.recorded(f->out.arg, ev);
 		if (ev->f.revoked)
 			flow_finish(f, ev, false);
 		else
@@ -166,7 +176,10 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 		return;
 	}
 	switch (ev->run.outcome) {
-	case RUN_NOT_STARTED: flow_claimed(f, ev); break;
+	case RUN_NOT_STARTED:
+		f->out.recorded(f->out.arg, ev);
+		flow_claimed(f, ev);
+		break;
 	case SEMEL_OK:
 	case SEMEL_SKIP: ended(f, ev, FLOW_SETTLE_DONE); break;
 	case SEMEL_REJECT: flow_send_letter(f, ev, DLQ_REJECTED, FLOW_SETTLE_DEAD); break;

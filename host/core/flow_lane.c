@@ -131,27 +131,73 @@ void flow_unjoin(struct event *ev)
 	ev->f.holder = NULL;
 }
 
+static void start(struct flow *f, struct event *ev, bool alone)
+{
+	ev->f.state = FLOW_RUNNING;
+	f->n_running++;
+	if (ev->f.rerun != FLOW_NOTHING)
+		f->out.note(f->out.arg, (enum flow_note)ev->f.rerun, ev);
+	ev->f.rerun = FLOW_NOTHING;
+	ev->run.attempt = 1 + ev->run.failed + ev->run.crashes + ev->run.takeovers;
+	ev->run.redelivered = ev->run.crashes + ev->run.takeovers > 0;
+	ev->run.alone = alone;
+	ev->run.timed_out = false;
+	atomic_store_explicit(&ev->run.cancelled, false, memory_order_relaxed);
+	f->out.start(f->out.arg, ev);
+}
+
+/* What is not to be run: it is too old, or what earlier runs came to has not been acted on. */
+static bool divert(struct flow *f, struct event *ev, enum flow_past past)
+{
+	if (ev->fate == FATE_TOO_OLD)
+		flow_send_letter(f, ev, DLQ_TOO_OLD, FLOW_SETTLE_DEAD);
+	else if (ev->run.crashes >= f->conf->max_crashes)
+		flow_send_letter(
+		    f, ev, past == FLOW_PAST_TIMEOUT ? DLQ_TIMEOUT : DLQ_CRASHED, FLOW_SETTLE_DEAD);
+	else if (past == FLOW_PAST_REJECTED)
+		flow_send_letter(f, ev, DLQ_REJECTED, FLOW_SETTLE_DEAD);
+	else if (ev->run.failed >= f->conf->retry.attempts)
+		flow_exhausted(f, ev);
+	else
+		return false;
+	return true;
+}
+
+/* Whoever was inside a handler when an engine died, or was taken over more than once. */
+static bool is_suspect(const struct event *ev, enum flow_past past)
+{
+	return past == FLOW_PAST_SUSPECT || past == FLOW_PAST_TIMEOUT || ev->run.crashes > 0 ||
+	       ev->run.takeovers > 1;
+}
+
+static bool may_start(const struct flow *f, struct mono lease_until)
+{
+	return !f->paused && mono_before(f->now, lease_until) && f->n_running < FLOW_MAX_RUNNING(f->conf) &&
+	       f->out.room(f->out.arg);
+}
+
 /* Heads whose claim holds, in the order in which they became ready. */
 void flow_start_ready(struct flow *f, struct mono lease_until)
 {
 	struct event *ev;
 
-	while (!f->paused && mono_before(f->now, lease_until) && f->n_running < FLOW_MAX_RUNNING(f->conf) &&
+	while (f->gate == FLOW_GATE_OPEN && may_start(f, lease_until) &&
 	       (ev = event_list_take(&f->ready)) != NULL) {
+		enum flow_past past = f->out.past(f->out.arg, ev);
+
 		assert(ev->f.state == FLOW_CLAIMED);
-		if (ev->fate == FATE_TOO_OLD) {
-			flow_send_letter(f, ev, DLQ_TOO_OLD, FLOW_SETTLE_DEAD);
+		if (divert(f, ev, past))
 			continue;
-		}
-		ev->f.state = FLOW_RUNNING;
-		f->n_running++;
-		if (ev->f.rerun != FLOW_NOTHING)
-			f->out.note(f->out.arg, (enum flow_note)ev->f.rerun, ev);
-		ev->f.rerun = FLOW_NOTHING;
-		ev->run.attempt = 1 + ev->run.failed + ev->run.crashes + ev->run.takeovers;
-		ev->run.redelivered = ev->run.crashes + ev->run.takeovers > 0;
-		ev->run.timed_out = false;
-		atomic_store_explicit(&ev->run.cancelled, false, memory_order_relaxed);
-		f->out.start(f->out.arg, ev);
+		if (past != FLOW_PAST_NONE && ev->f.rerun == FLOW_NOTHING)
+			ev->f.rerun = FLOW_RERUN_CRASH;
+		if (is_suspect(ev, past))
+			event_list_add(&f->suspects, ev);
+		else
+			start(f, ev, false);
+	}
+	if (f->gate == FLOW_GATE_ALONE && f->n_running == 0 && may_start(f, lease_until) &&
+	    (ev = event_list_take(&f->suspects)) != NULL) {
+		f->alone = ev;
+		start(f, ev, true);
 	}
 }

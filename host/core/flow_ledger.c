@@ -34,6 +34,9 @@ void flow_lost(struct flow *f, struct event *ev)
 	event_list_del(ev);
 	timers_del(&f->timers, ev);
 	flow_set_counted(f, ev, true);
+	if (!ev->f.ended)
+		f->out.recorded(
+		    f->out.arg, ev); /* nor will anything be: the claim's next owner counts by itself */
 	if (ev->f.revoked && !ev->f.ended) {
 		flow_finish(f, ev, false);
 		return;

@@ -61,6 +61,9 @@ struct flow {
 	size_t held_mask;
 
 	struct event_list claimable, ready, writes, joined;
+	struct event_list suspects;	/* ready, each to be run alone */
+	struct event *alone;		/* the suspect that runs */
+	enum flow_gate gate;
 	bool orphans_wanted, paused;
 
 	struct mono read_at;		/* the log was last read */
@@ -92,6 +95,7 @@ void flow_start_ready(struct flow *f, struct mono lease_until);
 /* flow_end.c */
 void flow_known(struct flow *f, struct event *ev, uint32_t check);	/* its id is recorded already */
 void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle);
+void flow_exhausted(struct flow *f, struct event *ev);
 void flow_give_up_letter(struct flow *f, struct event *ev);
 bool flow_letter_fate(const struct event *ev, enum dlq_reason *ret_reason);
 

@@ -55,6 +55,7 @@ static void settle_result(struct flow *f, struct event *ev)
 		flow_finish(f, ev, true);
 		return;
 	}
+	f->out.recorded(f->out.arg, ev);
 	flow_unhold(f, ev, false);
 	flow_set_counted(f, ev, true);
 	if (ev->f.revoked)
@@ -65,6 +66,7 @@ static void settle_result(struct flow *f, struct event *ev)
 
 static void wait_result(struct flow *f, struct event *ev)
 {
+	f->out.recorded(f->out.arg, ev);
 	if (ev->f.revoked || f->paused) {
 		flow_write(f, ev, FLOW_SETTLE_RELEASE);
 		return;

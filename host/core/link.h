@@ -82,6 +82,25 @@ int link_new_session(struct link *l, struct session_id session, struct mono now)
 /* A renewal has brought this: leases, and the version of the metadata. */
 void link_renewed(struct link *l, const struct store_renewal *r, struct mono now, uint64_t connection);
 
+/* What an engine that is dead left of one event (the black box).  The claim is named by its fence. */
+enum link_left {
+	LINK_LEFT_DONE,			/* the handler had ended it well */
+	LINK_LEFT_FAILED,		/* ... or had asked for a retry */
+	LINK_LEFT_CRASHED,		/* it was inside the handler, alone */
+	LINK_LEFT_BEGUN			/* it was inside the handler */
+};
+struct link_run {
+	uint8_t id[LEDGER_ID];
+	uint64_t fence;
+	enum link_left left;
+	int64_t until_ms;		/* of LINK_LEFT_FAILED: the end of its back-off, Unix time */
+};
+/* Before the first session is opened: record, under the sessions of dead engines of this node, what they left, and
+ * end these sessions.  What else they had claimed was never begun; `doubtful`: it may have been.  Repeating it
+ * changes nothing. */
+int link_recover(struct link *l, const struct session_id *sessions, size_t n_sessions, const struct link_run *runs,
+    size_t n_runs, bool doubtful, struct mono now);
+
 /* Give up what was built: the store refuses it for now (out of memory), and what ends claims must go through. */
 void link_take_apart(struct link *l, struct mono now);
 /* What is known of an id, wherever it is; reads pages of segments if need be. */

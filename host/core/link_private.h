@@ -4,6 +4,7 @@
  * link_view.c   reading the metadata, lists and segments into a view
  * link_heal.c   what was lost, and writing it again
  * link_accept.c going on after a loss
+ * link_recover.c what dead engines of this node left
  *
  * Owns:    -
  * Threads: as core/link.h.

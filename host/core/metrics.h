@@ -55,6 +55,8 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(WORKERS_BUSY, "workers_busy", GAUGE, "handler", "Workers inside the handler.") \
 	X(WORKERS, "workers", GAUGE, "handler", "Workers of the handler's pool.") \
 	X(HANDLER_STUCK, "handler_stuck", GAUGE, "handler", "Runs that are past the handler's timeout.") \
+	X(ENGINE_RESTARTS, "engine_restarts_total", COUNTER, "cause", "Engines that ended and were started again.") \
+	X(CONFIG_RELOAD, "config_last_reload_successful", GAUGE, "", "0 after a reload that was refused.") \
 	X(KAFKA_ERRORS, "kafka_errors_total", COUNTER, "code", "Errors that librdkafka reported.") \
 	X(PLUGIN_FAULTS, "plugin_faults_total", COUNTER, "handler,kind", "Broken promises of a plugin.") \
 	X(DROPPED, "dropped_total", COUNTER, "subscription", "Exhausted events recorded dead without a dead letter (on_exhausted = drop).") \

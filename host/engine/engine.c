@@ -9,6 +9,7 @@
 #include "generated/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +27,9 @@ struct engine {
 	struct pool **pools; /* NULL: not open (yet) */
 	struct ledger_io **ledgers;
 	struct letters *letters;
+	struct gate gate;
 	struct web *web;
+	const struct engine_outside *outside;
 	struct status_source status;
 	struct mono open_at;
 	bool to_open; /* a plugin waits to be opened again */
@@ -127,6 +130,22 @@ void engine_tick(struct engine *e)
 	block_subscriptions(e);
 }
 
+bool engine_progresses(struct engine *e)
+{
+	(void)e;
+	return true;
+}
+
+bool engine_must_end(struct engine *e)
+{
+	int64_t patience_ms = 0;
+
+	for (size_t i = 0; i < e->config->n_handlers; i++)
+		if (e->config->handlers[i].timeout_ms > patience_ms)
+			patience_ms = e->config->handlers[i].timeout_ms;
+	return gate_is_empty(&e->gate, mono_now(), patience_ms);
+}
+
 /* ---- One event's story, for the admin socket */
 
 static void entry_json(
@@ -222,15 +241,61 @@ static int accept_loss(void *arg, const char *sub, char *why, size_t size)
 static int start_subscriptions(struct engine *e)
 {
 	for (size_t i = 0; i < e->config->n_subscriptions; i++) {
-		struct ledger_io_deps deps = {
-			.s = e->subs[i], .pools = e->pools, .plugins = e->plugins, .letters = e->letters
-		};
+		struct ledger_io_deps deps = { .s = e->subs[i],
+			.pools = e->pools,
+			.plugins = e->plugins,
+			.letters = e->letters,
+			.gate = &e->gate };
 		int r = ledger_io_start(&deps, &e->ledgers[i]);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* The listening sockets are the manager's: ours are duplicates, and end with the servers. */
+static int start_web(struct engine *e, char *why, size_t size)
+{
+	const struct engine_links *l = e->outside->links;
+	int tcp = l->http < 0 ? -1 : fcntl(l->http, F_DUPFD_CLOEXEC, 3);
+	int admin = fcntl(l->admin, F_DUPFD_CLOEXEC, 3);
+
+	return web_start(&e->status, tcp, admin, &e->web, why, size);
+}
+
+/* The part of each subscription in the black box, with what an earlier engine left in it. */
+static int lay_out_box(struct engine *e)
+{
+	const struct config *c = e->config;
+	struct box *box = e->outside->links->box;
+	struct box_spec *specs = calloc(c->n_subscriptions + 1, sizeof(*specs));
+	int r;
+
+	if (specs == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_subscriptions; i++)
+		specs[i] = (struct box_spec){ c->subscriptions[i].name,
+			(uint32_t)FLOW_MAX_RUNNING(&c->subscriptions[i]) };
+	r = box_layout(box, specs, c->n_subscriptions);
+	free(specs);
+	for (size_t i = 0; i < c->n_subscriptions && r == 0; i++) {
+		e->subs[i]->box = box;
+		e->subs[i]->section = box_section(box, i);
+	}
+	return r;
+}
+
+/* What the manager counted. */
+static void show_restarts(struct engine *e)
+{
+	struct box_facts *facts = box_facts(e->outside->links->box);
+
+	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
+		if (i != BOX_STOP && i != BOX_LOST)
+			series_add(metrics_series(
+				       e->metrics, METRIC_ENGINE_RESTARTS, box_cause_name((enum box_cause)i)),
+			    atomic_load(&facts->restarts[i]));
 }
 
 static int start_all(struct engine *e, char *why, size_t size)
@@ -242,16 +307,21 @@ static int start_all(struct engine *e, char *why, size_t size)
 		e->subs[i] = calloc(1, sizeof(*e->subs[i]));
 		r = e->subs[i] == NULL ? -ENOMEM : subscription_init(e->subs[i], c, (unsigned)i, e->metrics);
 	}
+	if (r == 0)
+		r = lay_out_box(e);
 	for (size_t i = 0; r == 0 && i < c->n_handlers; i++) {
 		e->handlers[i].conf = &c->handlers[i];
 		load_handler(e, i);
 	}
 	if (r < 0)
 		return r;
+	show_restarts(e);
 	block_subscriptions(e);
 	holds_read(c, e->subs, c->n_subscriptions);
 	e->open_at = mono_add_ms(mono_now(), OPEN_AGAIN_MS);
 	series_set(metrics_series(e->metrics, METRIC_BUILD_INFO, SEMEL_VERSION, "1.0"), 1);
+	e->gate.subs = e->subs;
+	e->gate.n = c->n_subscriptions;
 	r = letters_start(c, e->subs, e->metrics, &e->letters, why, size);
 	if (r == 0)
 		r = start_subscriptions(e);
@@ -267,11 +337,15 @@ static int start_all(struct engine *e, char *why, size_t size)
 		.find_event = find_event,
 		.accept_loss = accept_loss,
 		.hold = hold,
+		.facts = box_facts(e->outside->links->box),
+		.reload = e->outside->reload,
+		.reload_arg = e->outside->arg,
 		.arg = e };
-	return web_start(&e->status, &e->web, why, size);
+	return start_web(e, why, size);
 }
 
-int engine_start(const struct config *c, struct engine **ret_engine, char *why, size_t size)
+int engine_start(const struct config *c, const struct engine_outside *outside, struct engine **ret_engine,
+    char *why, size_t size)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int r;
@@ -280,6 +354,7 @@ int engine_start(const struct config *c, struct engine **ret_engine, char *why, 
 	if (e == NULL)
 		return -ENOMEM;
 	e->config = c;
+	e->outside = outside;
 	e->metrics = metrics_new();
 	e->subs = calloc(c->n_subscriptions + 1, sizeof(struct subscription *));
 	e->handlers = calloc(c->n_handlers + 1, sizeof(*e->handlers));

@@ -12,16 +12,27 @@
 #define ENGINE_ENGINE_H
 
 #include "core/config.h"
-
-#include <stddef.h>
-#include <stdbool.h>
+#include "engine/process.h"
 
 struct engine;
 
+/* What lies outside of it. */
+struct engine_outside {
+	const struct engine_links *links;
+	/* Ask for a reload, and wait for the judgement: 0, or an exit status with `why`.  Threads: http. */
+	int (*reload)(void *arg, char *why, size_t size);
+	void *arg;
+};
+
 /* 0, or -errno with `why`.  A plugin that is not there blocks its subscriptions and is no failure. */
-int engine_start(const struct config *c, struct engine **ret_engine, char *why, size_t size);
+int engine_start(const struct config *c, const struct engine_outside *outside, struct engine **ret_engine, char *why,
+    size_t size);
+/* False while a subscription is stuck: events that were delivered, or the fetch, make no progress. */
+bool engine_progresses(struct engine *e);
 /* To be called every second or so: plugins whose open failed for now are opened again. */
 void engine_tick(struct engine *e);
+/* An event was past max_run, and what else ran has ended, or had its time: the process is to end at once. */
+bool engine_must_end(struct engine *e);
 /* Drain within the configuration's stop_timeout.  False: handlers are still running; their claims are left to the
  * lease, nothing was freed, and the process should end. */
 bool engine_stop(struct engine *e);

@@ -28,6 +28,7 @@ static void start_event(void *arg, struct event *ev)
 {
 	struct ledger_io *io = arg;
 
+	recorder_give(io->recorder, ev);
 	pool_submit(io->deps.pools[ev->handler], ev, io->s->index);
 }
 
@@ -45,6 +46,7 @@ static void give_back(void *arg, struct event *ev)
 {
 	struct ledger_io *io = arg;
 
+	recorder_back(io->recorder, ev, ev->finished);
 	if (ev->finished && ev->msg.timestamp_ms >= 0)
 		series_observe(
 		    io->s->series.event_seconds, (double)(io->wall_ms - ev->msg.timestamp_ms) / 1e3);
@@ -62,6 +64,27 @@ static void count_event(void *arg, struct event *ev, int delta)
 
 	(void)ev;
 	atomic_fetch_add_explicit(&io->s->in_flight, delta, memory_order_relaxed);
+}
+
+static bool has_room(void *arg)
+{
+	const struct ledger_io *io = arg;
+
+	return recorder_has_room(io->recorder);
+}
+
+static enum flow_past past_of(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+
+	return recorder_past(io->recorder, ev);
+}
+
+static void was_recorded(void *arg, struct event *ev)
+{
+	struct ledger_io *io = arg;
+
+	recorder_recorded(io->recorder, ev);
 }
 
 static void flush_back(struct ledger_io *io)
@@ -97,6 +120,8 @@ static void take_mail(struct ledger_io *io, struct mono now)
 		case MAIL_EVENT: flow_add(io->flow, (struct event *)m); break;
 		case MAIL_OUTCOME:
 			ledger_outcome_metrics(io, (struct event *)m);
+			if (((struct event *)m)->run.outcome != RUN_NOT_STARTED)
+				recorder_outlived(io->recorder, (struct event *)m);
 			flow_outcome(io->flow, (struct event *)m, now, io->wall_ms);
 			break;
 		case MAIL_ACK:
@@ -203,7 +228,9 @@ static void round_of(struct ledger_io *io)
 	}
 	lease.us = io->must_read || io->link.stale || io->session_gone ? 0
 								       : atomic_load(&io->s->lease_until_us);
+	flow_set_gate(io->flow, gate_ask(io->deps.gate, io->s, flow_wants_alone(io->flow)));
 	flow_step(io->flow, now, lease);
+	gate_done(io->deps.gate, io->s, flow_running(io->flow));
 	kick_pools(io);
 	flush_back(io);
 	watch(io, now);
@@ -258,7 +285,8 @@ static void *serve(void *arg)
 int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io)
 {
 	struct ledger_io *io = calloc(1, sizeof(*io));
-	struct flow_out out = { io, start_event, send_letter, give_back, count_event, ledger_note };
+	struct flow_out out = { io, start_event, send_letter, give_back, count_event, ledger_note, has_room,
+		past_of, was_recorded };
 	uint64_t seed;
 
 	if (io == NULL)
@@ -271,7 +299,8 @@ int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io
 	io->outcome_series = calloc(io->s->config->n_handlers * OUTCOMES, sizeof(struct series *));
 	random_bytes(&seed, sizeof(seed));
 	io->client = client_new(io->s->config->ledger.lease_ms * 1000, seed);
-	if (io->flow == NULL || io->store == NULL || io->client == NULL || io->outcome_series == NULL) {
+	if (io->flow == NULL || io->store == NULL || io->client == NULL || io->outcome_series == NULL ||
+	    recorder_new(io->s, &io->recorder) < 0) {
 		ledger_io_free(io);
 		return -ENOMEM;
 	}
@@ -316,6 +345,7 @@ void ledger_io_free(struct ledger_io *io)
 	keeper_stop(io->keeper);
 	link_free(&io->link);
 	flow_free(io->flow);
+	recorder_free(io->recorder);
 	client_free(io->client);
 	if (io->store != NULL)
 		io->store->ops->free(io->store);

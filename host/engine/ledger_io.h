@@ -14,6 +14,7 @@
 #define ENGINE_LEDGER_IO_H
 
 #include "core/ledger/table.h"
+#include "engine/gate.h"
 #include "engine/letters.h"
 #include "engine/pool.h"
 #include "engine/subscription.h"
@@ -25,6 +26,7 @@ struct ledger_io_deps {
 	struct pool *const *pools;	/* by handler index; NULL entries while a plugin is not there */
 	struct plugin *const *plugins;
 	struct letters *letters;
+	struct gate *gate;
 };
 
 int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io);

@@ -191,12 +191,57 @@ static int open_meta(struct ledger_io *io)
 	return r;
 }
 
+/* What a dead engine of this node left is recorded before anything else; its sessions end, so that their claims are
+ * free at once: we hold the box, so we know that it is dead. */
+static int recover(struct ledger_io *io)
+{
+	struct recorder_left left;
+	int r;
+
+	if (recorder_left(io->recorder, &left)) {
+		r = link_recover(&io->link, left.sessions, left.n_sessions, left.runs, left.n_runs,
+		    left.doubtful, mono_now());
+		if (r < 0) {
+			ledger_fault(io, r);
+			return r;
+		}
+		log_at(LOG_WARNING, "an earlier engine's claims are taken up again",
+		    LOG_TEXT("subscription", io->s->conf->name), LOG_INT("runs_recorded", left.n_runs));
+	}
+	recorder_recovered(io->recorder);
+	return 0;
+}
+
+/* Two hosts of one name would end each other's sessions. */
+static int judge_name(struct ledger_io *io)
+{
+	struct store_renewal seen;
+	int r = io->store->ops->session_renew(io->store, (struct session_id){ { 0 } }, 0, &seen);
+
+	if (r < 0) {
+		ledger_trouble(io, "reading the sessions", r);
+		return r;
+	}
+	for (size_t i = 0; i < seen.n; i++) {
+		if (strcmp(seen.leases[i].owner, io->s->config->node) != 0 ||
+		    seen.leases[i].end_us < seen.now_us)
+			continue;
+		ledger_set_state(io, LEDGER_REFUSED,
+		    "another host with the node name %s is at work, or was, and its lease runs for another %lld s: give each host "
+		    "a `node` of its own, or wait",
+		    io->s->config->node, (long long)(seen.leases[i].end_us - seen.now_us) / 1000000 + 1);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 int ledger_open_session(struct ledger_io *io, struct session_id *ret_session, struct mono *ret_until)
 {
 	struct mono sent = mono_now();
 	int r;
 
 	random_bytes(ret_session->b, sizeof(ret_session->b));
+	recorder_session(io->recorder, *ret_session);
 	r = io->store->ops->session_open(
 	    io->store, *ret_session, (uint64_t)io->s->config->ledger.lease_ms * 1000, io->s->config->node);
 	if (r < 0) {
@@ -223,7 +268,11 @@ int ledger_open(struct ledger_io *io)
 		ledger_fault(io, r);
 		return r;
 	}
-	r = ledger_open_session(io, &session, &until);
+	r = recover(io);
+	if (r == 0)
+		r = judge_name(io);
+	if (r == 0)
+		r = ledger_open_session(io, &session, &until);
 	if (r < 0)
 		return r;
 	client_set_session(io->client, session);

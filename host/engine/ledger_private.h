@@ -16,6 +16,7 @@
 #include "engine/keeper.h"
 #include "engine/ledger_io.h"
 #include "engine/poller.h"
+#include "engine/recorder.h"
 #include "engine/renewal.h"
 
 #include <semaphore.h>
@@ -57,6 +58,7 @@ struct ledger_io {
 	struct poller *poller;
 	struct link link;
 	struct keeper *keeper;
+	struct recorder *recorder;
 	bool open;			/* metadata, session and log were read once */
 	uint8_t remembered_key[16];	/* of the ids, from before this start; zero: none */
 	uint32_t written_generation;	/* as this node remembers it on disk */

@@ -145,6 +145,7 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 	case FLOW_TAKEOVER: series_add(m->takeovers, 1); break;
 	case FLOW_RERUN_RETRY: series_add(m->reruns_retry, 1); break;
 	case FLOW_RERUN_TAKEOVER: series_add(m->reruns_takeover, 1); break;
+	case FLOW_RERUN_CRASH: series_add(m->reruns_crash, 1); break;
 	case FLOW_RERUN_LOSS: series_add(m->reruns_loss, 1); break;
 	case FLOW_CLAIM_LOST: log_event(LOG_WARNING, "claim lost to another session", io, ev); break;
 	case FLOW_ORPHAN: series_add(m->orphans, 1); break;

@@ -1,6 +1,7 @@
 #include "engine/pool.h"
 
 #include "base/ring.h"
+#include "adapters/last_words.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -93,14 +94,17 @@ static void run(struct worker *w, struct event *ev)
 	struct mono now = mono_now();
 
 	if (now.us >= atomic_load_explicit(&s->lease_until_us, memory_order_relaxed) ||
-	    atomic_load_explicit(&s->hold, memory_order_relaxed) == HOLD_PAUSE) {
+	    atomic_load_explicit(&s->hold, memory_order_relaxed) == HOLD_PAUSE ||
+	    (atomic_load_explicit(&s->shut, memory_order_relaxed) && !ev->run.alone)) {
 		ev->run.outcome = RUN_NOT_STARTED;
 	} else {
 		atomic_store_explicit(&w->sub, ev->run.sub, memory_order_relaxed);
 		atomic_store_explicit(&w->since_us, now.us, memory_order_relaxed);
 		atomic_store_explicit(&w->current, ev, memory_order_release);
 		series_observe(s->series.queue_seconds, (double)mono_diff_us(now, ev->polled) / 1e6);
+		box_start(ev->run.slot, wall_ms());
 		plugin_handle(w->plugin, ev, &with);
+		box_end(ev->run.slot, ev->run.outcome, ev->run.retry_ms, ev->run.why);
 		series_observe(p->handler_seconds, (double)ev->run.handler_us / 1e6);
 		atomic_store_explicit(&w->current, NULL, memory_order_release);
 	}
@@ -139,6 +143,7 @@ static void *work(void *arg)
 	struct pool *p = w->pool;
 	struct event *ev;
 
+	last_words_thread();
 	if (open_worker(w))
 		while ((ev = next(p)) != NULL)
 			run(w, ev);

@@ -122,6 +122,17 @@ static enum sub_state worst_of(const struct status_source *src)
 	return SUB_RUNNING;
 }
 
+static void put_engine(struct buf *out, const struct status_source *src)
+{
+	uint32_t restarts = 0;
+
+	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
+		restarts += atomic_load(&src->facts->restarts[i]);
+	buf_printf(out, "{\"pid\":%d,\"restarts\":%u,\"started\":%lld,\"last_exit\":%s}", (int)getpid(),
+	    restarts, (long long)src->started_ms,
+	    src->facts->last_exit[0] == '\0' ? "null" : src->facts->last_exit);
+}
+
 void status_json(const struct status_source *src, struct buf *out)
 {
 	buf_char(out, '{');
@@ -142,8 +153,31 @@ void status_json(const struct status_source *src, struct buf *out)
 			buf_char(out, ',');
 		put_handler(out, &src->handlers[i]);
 	}
-	buf_printf(out, "],\"engine\":{\"pid\":%d,\"restarts\":0,\"last_exit\":null,\"started\":%lld}}\n",
-	    (int)getpid(), (long long)src->started_ms);
+	buf_text(out, "],\"engine\":");
+	put_engine(out, src);
+	buf_text(out, "}\n");
+}
+
+void status_idle_json(const struct config *c, struct buf *out)
+{
+	buf_text(out, "\"subscriptions\":[");
+	for (size_t i = 0; i < c->n_subscriptions; i++) {
+		buf_text(out, i == 0 ? "{" : ",{");
+		put_text(out, "name", c->subscriptions[i].name);
+		buf_text(out,
+		    ",\"state\":\"starting\",\"reason\":\"the engine is not running yet\",\"ledger\":{\"state\":\"starting\","
+		    "\"identity\":\"\",\"generation\":0,\"entries\":0},\"in_flight\":0,\"waiting\":0,\"oldest_seconds\":0,"
+		    "\"partitions\":[]}");
+	}
+	buf_text(out, "],\"handlers\":[");
+	for (size_t i = 0; i < c->n_handlers; i++) {
+		buf_text(out, i == 0 ? "{" : ",{");
+		put_text(out, "name", c->handlers[i].name);
+		buf_printf(out,
+		    ",\"plugin\":\"\",\"version\":\"\",\"busy\":0,\"workers\":%u,\"stuck\":0,\"reason\":\"\"}",
+		    c->handlers[i].workers);
+	}
+	buf_char(out, ']');
 }
 
 bool status_ready(const struct status_source *src, struct buf *out)

@@ -7,6 +7,7 @@
 #ifndef ENGINE_STATUS_H
 #define ENGINE_STATUS_H
 
+#include "base/box.h"
 #include "base/buf.h"
 #include "engine/subscription.h"
 
@@ -29,6 +30,10 @@ struct status_source {
 	int (*find_event)(void *arg, const char *sub, struct bytes id, struct buf *ret_json);
 	/* Pause, drain or resume one subscription, or all (NULL); remembered over restarts.  0 or -ENOENT. */
 	int (*hold)(void *arg, const char *sub, enum sub_hold hold);
+	struct box_facts *facts;	/* restarts, the last exit */
+	/* Reload: 0, or an exit status with `why`; the engine is asked to end after it was good. */
+	int (*reload)(void *arg, char *why, size_t size);
+	void *reload_arg;
 	/* Accept that the ledger of a subscription, or of all (NULL), is lost.  0; -ENOENT: no such subscription;
 	 * -EALREADY: none is lost; other -errno; `why` says more. */
 	int (*accept_loss)(void *arg, const char *sub, char *why, size_t size);
@@ -39,6 +44,8 @@ struct status_source {
 enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size);
 /* The document of `semel status --json`. */
 void status_json(const struct status_source *src, struct buf *out);
+/* Its members "subscriptions" and "handlers" while no engine runs. */
+void status_idle_json(const struct config *c, struct buf *out);
 /* True if every subscription runs; else one line a reason. */
 bool status_ready(const struct status_source *src, struct buf *out);
 

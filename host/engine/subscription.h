@@ -17,6 +17,7 @@
 #ifndef ENGINE_SUBSCRIPTION_H
 #define ENGINE_SUBSCRIPTION_H
 
+#include "base/box.h"
 #include "base/mailbox.h"
 #include "core/config.h"
 #include "core/event.h"
@@ -101,8 +102,15 @@ struct subscription {
 	/* An operator's word: HOLD_*.  The admin thread writes; the poller fetches nothing while it is set, and the ledger
 	 * thread starts nothing while it is HOLD_PAUSE. */
 	_Atomic int hold;
+	/* The gate's (engine/gate.h): it may start something, or something runs; events in a pool's queue are not to be run,
+	 * unless alone; how many are with workers.  The ledger thread writes. */
+	_Atomic bool busy, shut;
+	_Atomic int running;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */
 	_Atomic bool blocked;
+
+	struct box *box;
+	struct box_section *section;	/* its part of the black box; slots are the ledger thread's and the workers' */
 
 	struct sub_status status;
 };

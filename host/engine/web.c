@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SOCKET_MODE 0660
-#define SOCKET_GROUP "semel"
-
 struct web {
 	const struct status_source *source;
 	struct http_server *tcp, *admin;
@@ -56,9 +53,12 @@ static void get_metrics(struct web *w, struct http_answer *a)
 {
 	struct series *suppressed = metrics_series(w->source->metrics, METRIC_LOG_SUPPRESSED);
 	double seen = series_value(suppressed), now = (double)log_suppressed();
+	const struct box_facts *facts = w->source->facts;
 
 	if (now > seen)
 		series_add(suppressed, (uint64_t)(now - seen));
+	series_set(
+	    metrics_series(w->source->metrics, METRIC_CONFIG_RELOAD), !atomic_load(&facts->reload_failed));
 	a->type = "text/plain; version=0.0.4; charset=utf-8";
 	a->status = 200;
 	metrics_render(w->source->metrics, &a->body);
@@ -178,6 +178,21 @@ static void post_accept_loss(struct web *w, const struct http_request *r, struct
 	}
 }
 
+static void post_reload(struct web *w, struct http_answer *a)
+{
+	char why[4096];
+	int status = w->source->reload(w->source->reload_arg, why, sizeof(why));
+
+	if (status == 0) {
+		a->status = 200;
+		a->type = "application/json";
+		buf_printf(&a->body, "{\"pid\":%d}\n", (int)getpid());
+	} else {
+		refuse(a, status == 78 ? 409 : 503, why,
+		    "semel check shows all errors; the engine goes on as before");
+	}
+}
+
 /* POST /v1/pause, /v1/drain, /v1/resume; false: none of them. */
 static bool post_hold(struct web *w, const struct http_request *r, struct http_answer *a)
 {
@@ -213,6 +228,8 @@ static void serve_admin(void *arg, const struct http_request *r, struct http_ans
 		get_event(arg, r->path + sizeof(events) - 1, r, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/log") == 0)
 		post_log(r, a);
+	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/reload") == 0)
+		post_reload(arg, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/ledger/accept-loss") == 0)
 		post_accept_loss(arg, r, a);
 	else if (is_get(r) || strcmp(r->method, "POST") == 0)
@@ -223,28 +240,23 @@ static void serve_admin(void *arg, const struct http_request *r, struct http_ans
 
 /* ---- Start and stop */
 
-int web_start(const struct status_source *source, struct web **ret_web, char *why, size_t size)
+int web_start(
+    const struct status_source *source, int tcp, int admin, struct web **ret_web, char *why, size_t size)
 {
 	struct web *w = calloc(1, sizeof(*w));
-	const struct config *c = source->config;
 	int r = 0;
 
 	if (w == NULL)
 		return -ENOMEM;
 	w->source = source;
-	if (c->http.host != NULL)
-		r = http_server_start(
-		    c->http.host, c->http.port, NULL, 0, NULL, serve_tcp, w, &w->tcp, why, size);
+	if (tcp >= 0)
+		r = http_server_start(tcp, "http.listen", serve_tcp, w, &w->tcp, why, size);
 	if (r == 0)
-		r = http_server_start(NULL, 0, c->admin_socket, SOCKET_MODE, SOCKET_GROUP, serve_admin, w,
-		    &w->admin, why, size);
+		r = http_server_start(admin, "admin.socket", serve_admin, w, &w->admin, why, size);
 	if (r < 0) {
 		web_stop(w);
 		return r;
 	}
-	if (w->tcp != NULL)
-		log_at(LOG_INFO, "http", LOG_TEXT("listen", c->http.host),
-		    LOG_INT("port", http_server_port(w->tcp)));
 	*ret_web = w;
 	return 0;
 }

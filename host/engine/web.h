@@ -11,8 +11,8 @@
 
 struct web;
 
-/* Starts what the configuration names: http.listen ("off": none) and the admin socket. */
-int web_start(const struct status_source *source, struct web **ret_web, char *why, size_t size);
+/* On listening sockets, which it takes; tcp -1: none. */
+int web_start(const struct status_source *source, int tcp, int admin, struct web **ret_web, char *why, size_t size);
 void web_stop(struct web *w);			/* NULL is allowed */
 
 #endif

@@ -43,6 +43,23 @@ struct host {
 	size_t n_running;
 	struct event *letters[4096];
 	size_t n_letters;
+	struct event *alone;
+};
+
+/* A host's black box, which may outlive it: engine/recorder in small. */
+enum sim_state { SIM_FREE, SIM_RUNNING, SIM_ENDED, SIM_BEGUN, SIM_SUSPECT, SIM_VERDICT };
+struct sim_slot {
+	enum sim_state state;
+	uint8_t id[16];
+	uint64_t fence;
+	int outcome;
+};
+#define SIM_SLOTS 8192
+struct sim_box {
+	struct sim_slot slots[SIM_SLOTS];
+	size_t top, n_past; /* slots in use lie below `top` */
+	bool has_session;
+	struct session_id session;
 };
 
 struct part {
@@ -59,6 +76,7 @@ struct truth {
 	unsigned starts;
 	bool ended; /* an outcome other than RETRY was returned */
 	bool final, final_then; /* the ledger says so; it did at the last snapshot */
+	bool interrupted; /* its host died while it ran */
 	bool touched; /* something of it was lost: it may be repeated without a mark */
 	unsigned knows; /* hosts that had read a final state which was lost */
 };
@@ -69,6 +87,7 @@ static struct world_figures figures;
 static struct sim_record records[PARTITIONS][WORLD_RECORDS];
 static struct part parts[PARTITIONS];
 static struct host hosts[HOSTS];
+static struct sim_box boxes[HOSTS];
 static struct truth truths[MAX_IDS];
 static uint32_t n_ids;
 static struct store *plain; /* never fails: the truth reads by it */
@@ -160,7 +179,7 @@ static void note_record(const struct table *t, const struct store_record *r, con
 	for (unsigned i = 0; i < v.n[RECORD_SETTLES]; i++) {
 		struct record_settle s = record_settle_at(&v, i);
 
-		if (!took[i] || s.status == SETTLE_RELEASED)
+		if (!took[i] || s.status >= SETTLE_RELEASED)
 			continue;
 		if (s.record == RECORD_THIS)
 			note_final(record_carry_at(&v, s.index).id);
@@ -209,7 +228,138 @@ static void read_truth(void)
 	read_reference(meta.generation);
 }
 
+/* ---- The black box */
+
+static struct sim_slot *box_past(struct sim_box *b, const uint8_t *id)
+{
+	for (size_t i = 0; b->n_past > 0 && i < b->top; i++)
+		if (b->slots[i].state >= SIM_BEGUN && memcmp(b->slots[i].id, id, LEDGER_ID) == 0)
+			return &b->slots[i];
+	return NULL;
+}
+
+static void box_forget(struct sim_box *b, struct sim_slot *slot)
+{
+	slot->state = SIM_FREE;
+	b->n_past--;
+}
+
+static void box_note(struct sim_box *b, struct event *ev)
+{
+	size_t i = 0;
+
+	while (i < b->top && b->slots[i].state != SIM_FREE)
+		i++;
+	REQUIRE(i < SIM_SLOTS && ev->run.slot == NULL, "no slot for event %u", ev->run.sub);
+	if (i == b->top)
+		b->top++;
+	b->slots[i] = (struct sim_slot){ .state = SIM_RUNNING, .fence = ev->run.fence };
+	memcpy(b->slots[i].id, ev->id_hash, sizeof(ev->id_hash));
+	ev->run.slot = (struct box_slot *)&b->slots[i];
+}
+
+static void box_note_end(struct sim_box *b, struct event *ev)
+{
+	struct sim_slot *slot = (struct sim_slot *)ev->run.slot, *past = box_past(b, ev->id_hash);
+
+	slot->state = SIM_ENDED;
+	slot->outcome = ev->run.outcome;
+	if (past != NULL && past->state != SIM_VERDICT)
+		box_forget(b, past);
+}
+
+/* The host is dead; its box is kept, or lost with the machine. */
+static void box_after_kill(struct sim_box *b, bool kept)
+{
+	if (!kept)
+		memset(b, 0, sizeof(*b));
+}
+
+static size_t box_runs(const struct sim_box *b, struct link_run *runs)
+{
+	size_t n = 0, running = 0;
+
+	for (size_t i = 0; i < b->top; i++)
+		running += b->slots[i].state == SIM_RUNNING;
+	for (size_t i = 0; i < b->top; i++) {
+		const struct sim_slot *slot = &b->slots[i];
+		bool good = slot->outcome == SEMEL_OK || slot->outcome == SEMEL_SKIP;
+
+		if (slot->state != SIM_RUNNING &&
+		    (slot->state != SIM_ENDED || (!good && slot->outcome != SEMEL_RETRY)))
+			continue;
+		runs[n] = (struct link_run){ .fence = slot->fence,
+			.until_ms = now.us / 1000,
+			.left = slot->state == SIM_RUNNING
+				    ? (running == 1 ? LINK_LEFT_CRASHED : LINK_LEFT_BEGUN)
+				: good ? LINK_LEFT_DONE
+				       : LINK_LEFT_FAILED };
+		memcpy(runs[n++].id, slot->id, LEDGER_ID);
+	}
+	return n;
+}
+
+static void box_recover(struct host *h, struct sim_box *b)
+{
+	static struct link_run runs[SIM_SLOTS];
+	size_t n = box_runs(b, runs);
+
+	ck_assert_int_eq(link_recover(&h->link, &b->session, 1, runs, n, false, now), 0);
+	figures.recovered += n;
+	b->n_past = 0;
+	for (size_t i = 0; i < b->top; i++) {
+		struct sim_slot *slot = &b->slots[i];
+
+		if (slot->state == SIM_RUNNING)
+			slot->state = SIM_SUSPECT;
+		else if (slot->state == SIM_ENDED)
+			slot->state = slot->outcome == SEMEL_REJECT ? SIM_VERDICT : SIM_FREE;
+		b->n_past += slot->state != SIM_FREE;
+	}
+}
+
 /* ---- What the hosts' flows ask for */
+
+static bool has_room(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static void recorded(void *arg, struct event *ev)
+{
+	(void)arg;
+	if (ev->run.slot != NULL)
+		((struct sim_slot *)ev->run.slot)->state = SIM_FREE;
+	ev->run.slot = NULL;
+}
+
+static enum flow_past past_of(void *arg, struct event *ev)
+{
+	struct host *h = arg;
+	const struct sim_slot *slot = box_past(&boxes[h - hosts], ev->id_hash);
+
+	return slot == NULL                 ? FLOW_PAST_NONE
+	       : slot->state == SIM_BEGUN   ? FLOW_PAST_BEGUN
+	       : slot->state == SIM_SUSPECT ? FLOW_PAST_SUSPECT
+					    : FLOW_PAST_REJECTED;
+}
+
+/* A suspect runs with nothing else inside a handler, and what was rejected never again. */
+static void check_suspect(struct host *h, struct event *ev)
+{
+	enum flow_past past = past_of(h, ev);
+
+	REQUIRE(past != FLOW_PAST_REJECTED, "id %u started although the box says that it was rejected",
+	    ev->run.sub);
+	REQUIRE(h->alone == NULL, "id %u started beside a suspect", ev->run.sub);
+	REQUIRE(ev->run.crashes < 3, "id %u started after three crashes", ev->run.sub);
+	if (past != FLOW_PAST_SUSPECT && ev->run.crashes == 0 && ev->run.takeovers < 2)
+		return;
+	REQUIRE(h->n_running == 0, "suspect %u started beside others", ev->run.sub);
+	h->alone = ev;
+	figures.suspects++;
+}
 
 static bool undisturbed(const struct host *h)
 {
@@ -261,6 +411,11 @@ static void start_event(void *arg, struct event *ev)
 		    "id %u repeated without a mark", ev->run.sub);
 	}
 	check_order(ev);
+	REQUIRE(!t->interrupted || t->touched || ev->run.redelivered,
+	    "id %u runs again without a mark after its host died", ev->run.sub);
+	t->interrupted = false;
+	check_suspect(h, ev);
+	box_note(&boxes[h - hosts], ev);
 	t->runner = (int)(h - hosts);
 	t->starts++;
 	figures.starts++;
@@ -278,8 +433,12 @@ static void letter(void *arg, struct event *ev)
 static void back(void *arg, struct event *ev)
 {
 	struct part *p = &parts[ev->part_index];
+	struct host *h = arg;
+	struct sim_slot *past = ev->finished ? box_past(&boxes[h - hosts], ev->id_hash) : NULL;
 
-	(void)arg;
+	recorded(h, ev);
+	if (past != NULL)
+		box_forget(&boxes[h - hosts], past);
 	if (ev->finished && ev->fate == FATE_HANDLE && ev->f.reason != DLQ_ID_CONFLICT) {
 		read_truth();
 		REQUIRE(truths[ev->run.sub].final || truths[ev->run.sub].touched,
@@ -348,7 +507,8 @@ static void check_link(struct host *h)
 
 static void host_start(struct host *h, const struct config_subscription *conf)
 {
-	struct flow_out out = { h, start_event, letter, back, count, note };
+	struct flow_out out = { h, start_event, letter, back, count, note, has_room, past_of, recorded };
+	struct sim_box *b = &boxes[h - hosts];
 
 	memset(h, 0, sizeof(*h));
 	h->store = fault_store_new(backend->open(backend->arg), fail_hook, h);
@@ -360,7 +520,11 @@ static void host_start(struct host *h, const struct config_subscription *conf)
 	link_init(&h->link, h->store, h->client, h->flow, LEASE_US);
 	h->link.filter_memory = roll(3) == 0 ? 4000 : UINT64_MAX;
 	ck_assert_int_eq(link_refresh(&h->link, now), 0);
+	if (b->has_session)
+		box_recover(h, b);
 	new_session_id(&h->session);
+	b->session = h->session;
+	b->has_session = true;
 	ck_assert_int_eq(h->store->ops->session_open(h->store, h->session, LEASE_US, "host"), 0);
 	client_set_session(h->client, h->session);
 	h->deadline = mono_add_us(now, LEASE_US);
@@ -382,6 +546,9 @@ static void host_kill(struct host *h)
 		parts[p].revoking = false;
 		parts[p].next = parts[p].committed;
 	}
+	for (size_t i = 0; i < h->n_running; i++)
+		truths[h->running[i]->run.sub].interrupted = true;
+	box_after_kill(&boxes[self], roll(3) > 0);
 	for (uint32_t i = 0; i < n_ids; i++) {
 		if (truths[i].runner == self)
 			truths[i].runner = -1;
@@ -418,7 +585,7 @@ static void new_session(struct host *h)
 		check_link(h);
 		return;
 	}
-	h->session = id;
+	h->session = boxes[h - hosts].session = id;
 	h->session_gone = false;
 	h->deadline = mono_add_us(now, LEASE_US);
 }
@@ -492,6 +659,10 @@ static void end_run(struct host *h)
 		truths[ev->run.sub].ended = true;
 	if (ev->run.outcome == RUN_NOT_STARTED)
 		truths[ev->run.sub].starts--;
+	else
+		box_note_end(&boxes[h - hosts], ev);
+	if (h->alone == ev)
+		h->alone = NULL;
 	/* Exhausted ones end, too. */
 	if (ev->run.outcome == SEMEL_RETRY && ev->run.failed + 1 >= 4)
 		truths[ev->run.sub].ended = true;
@@ -502,10 +673,17 @@ static void end_run(struct host *h)
 
 static void ack_letter(struct host *h)
 {
+	struct event *ev;
+	bool ok;
+
 	if (h->n_letters == 0)
 		return;
 	figures.letters++;
-	flow_letter_done(h->flow, h->letters[--h->n_letters], calm || roll(10) > 0, now);
+	ev = h->letters[--h->n_letters];
+	ok = calm || roll(10) > 0;
+	if (ok && ev->f.reason == DLQ_CRASHED)
+		truths[ev->run.sub].ended = true;
+	flow_letter_done(h->flow, ev, ok, now);
 }
 
 static void deliver(struct host *h, unsigned p)
@@ -611,6 +789,7 @@ static void step_host(struct host *h)
 		(void)link_read(&h->link, now);
 		check_link(h);
 	}
+	flow_set_gate(h->flow, flow_wants_alone(h->flow) ? FLOW_GATE_ALONE : FLOW_GATE_OPEN);
 	flow_step(h->flow, now, h->link.stale ? (struct mono){ 0 } : h->deadline);
 }
 
@@ -707,6 +886,8 @@ static void fault(const struct config_subscription *conf)
 			host_start(h, conf);
 	} else if (dice < 3) {
 		host_kill(h);
+		if (roll(2) == 0)
+			host_start(h, conf); /* a manager was there */
 	} else if (dice < 8) {
 		h->paused_until = mono_add_us(now, (int64_t)roll(4 * LEASE_US));
 		if (mono_diff_us(h->paused_until, now) > LEASE_US)
@@ -770,6 +951,7 @@ static struct config_subscription subscription(void)
 	struct config_subscription conf = { .max_in_flight = 1000, .id_conflict = ID_CONFLICT_DEAD_LETTER };
 
 	conf.retry.attempts = 4;
+	conf.max_crashes = 3;
 	conf.retry.backoff_ms = 100;
 	conf.retry.max_backoff_ms = 5000;
 	return conf;
@@ -791,6 +973,7 @@ static void begin(const struct config_subscription *conf)
 	calm = false;
 	figures = (struct world_figures){ .steps = 0 };
 	memset(references, 0, sizeof(references));
+	memset(boxes, 0, sizeof(boxes));
 	set_time(true);
 	plain = backend->open(backend->arg);
 	ck_assert_int_eq(plain->ops->meta_create(plain, &meta, 0), 0);
@@ -880,7 +1063,7 @@ void world_print(const struct world_rules *r, const struct world_figures *f)
 	fprintf(stderr,
 	    "seed %llu: %llu steps, %llu starts, %llu repeats, %llu kills, %llu takeovers, %llu lapses, %llu lost replies, "
 	    "%llu revokes, %llu letters, %llu failovers, %llu ids lost, %llu healed, %llu rotated, %llu sealed, %llu merged, "
-	    "%llu races lost, %llu keepers killed, %llu look-ups, %llu losses accepted\n",
+	    "%llu races lost, %llu keepers killed, %llu look-ups, %llu losses accepted, %llu runs recovered, %llu suspects\n",
 	    (unsigned long long)r->seed, (unsigned long long)f->steps, (unsigned long long)f->starts,
 	    (unsigned long long)f->repeats, (unsigned long long)f->kills, (unsigned long long)f->takeovers,
 	    (unsigned long long)f->lapses, (unsigned long long)f->lost_replies,
@@ -888,5 +1071,6 @@ void world_print(const struct world_rules *r, const struct world_figures *f)
 	    (unsigned long long)f->lost_ids, (unsigned long long)f->healed, (unsigned long long)f->rotated,
 	    (unsigned long long)f->sealed, (unsigned long long)f->merged, (unsigned long long)f->lost_races,
 	    (unsigned long long)f->killed_keepers, (unsigned long long)f->looks,
-	    (unsigned long long)f->accepted);
+	    (unsigned long long)f->accepted, (unsigned long long)f->recovered,
+	    (unsigned long long)f->suspects);
 }

@@ -24,7 +24,7 @@ struct world_store {			/* what the ledger lies in */
 
 struct world_figures {
 	uint64_t steps, starts, repeats, kills, takeovers, lapses, lost_replies, revokes, letters, failovers,
-	    lost_ids, healed, rotated, sealed, merged, lost_races, killed_keepers, looks, accepted;
+	    lost_ids, healed, rotated, sealed, merged, lost_races, killed_keepers, looks, accepted, recovered, suspects;
 };
 
 struct world_rules {

@@ -42,11 +42,16 @@ def includes(text):
 
 def check_layers(path, text):
     layer = path.split("/")[1]
-    if layer not in LAYERS:
+    if layer not in LAYERS + ["manager"]:
         return
     for name in includes(text):
         top = name.split("/")[0]
-        if top in LAYERS and LAYERS.index(top) > LAYERS.index(layer):
+        if layer == "manager":
+            if top in LAYERS[1:]:
+                yield f"{path}: manager/ uses base only, but this includes {name}"
+        elif top == "manager":
+            yield f"{path}: {layer}/ includes {name}, but only the program knows the manager"
+        elif top in LAYERS and LAYERS.index(top) > LAYERS.index(layer):
             yield f"{path}: {layer}/ includes {name}, which lies above it"
 
 

@@ -64,6 +64,14 @@ void client_set_session(struct client *c, struct session_id id)
 	struct session_id *grown;
 
 	assert(!c->under_way && c->n_items == 0);
+	for (size_t i = 0; i < c->n_sessions; i++) {
+		if (!client_same_session(&c->sessions[i], &id))
+			continue;
+		/* Known: it is the current one again. */
+		c->sessions[i] = c->sessions[c->n_sessions - 1];
+		c->sessions[c->n_sessions - 1] = id;
+		return;
+	}
 	grown = realloc(c->sessions, (c->n_sessions + 1) * sizeof(*grown));
 	if (grown == NULL)
 		abort();

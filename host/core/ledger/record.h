@@ -28,7 +28,10 @@ struct ledger_tag { uint8_t b[LEDGER_TAG]; };
 /* Final states first; the numbers are those of the coding. */
 enum settle_status {
 	SETTLE_DONE = 0, SETTLE_DEAD = 1, SETTLE_PARKED = 2,
-	SETTLE_RELEASED = 3		/* as absent, counters kept */
+	SETTLE_RELEASED = 3,		/* as absent, counters kept */
+	/* Released by the engine that comes after one that died (the black box). */
+	SETTLE_CRASHED = 4,		/* it alone was inside a handler: crashes + 1 */
+	SETTLE_BEGUN = 5		/* it was inside one, and nobody knows how far it came: takeovers + 1 */
 };
 
 struct ledger_counts { uint16_t failed; uint8_t crashes; uint16_t takeovers; };

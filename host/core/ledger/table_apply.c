@@ -25,7 +25,7 @@ static int check_items(const struct table *t, const struct record_view *v)
 	for (unsigned i = 0; i < v->n[RECORD_SETTLES]; i++) {
 		struct record_settle s = record_settle_at(v, i);
 
-		if (!refers(t, v, s.record, s.index) || s.status > SETTLE_RELEASED)
+		if (!refers(t, v, s.record, s.index) || s.status > SETTLE_BEGUN)
 			return -EBADMSG;
 	}
 	for (unsigned i = 0; i < v->n[RECORD_WAITS]; i++) {
@@ -107,7 +107,9 @@ static struct slot *owned(const struct table *t, const struct applying *a, uint3
 static const enum entry_state settled[] = { [SETTLE_DONE] = ENTRY_DONE,
 	[SETTLE_DEAD] = ENTRY_DEAD,
 	[SETTLE_PARKED] = ENTRY_PARKED,
-	[SETTLE_RELEASED] = ENTRY_RELEASED };
+	[SETTLE_RELEASED] = ENTRY_RELEASED,
+	[SETTLE_CRASHED] = ENTRY_RELEASED,
+	[SETTLE_BEGUN] = ENTRY_RELEASED };
 
 static void apply_settles(struct table *t, const struct applying *a)
 {
@@ -118,6 +120,8 @@ static void apply_settles(struct table *t, const struct applying *a)
 		if (s == NULL)
 			continue;
 		table_set_state(t, s, settled[item.status]);
+		s->crashes += item.status == SETTLE_CRASHED && s->crashes < UINT8_MAX;
+		s->takeovers += item.status == SETTLE_BEGUN && s->takeovers < UINT16_MAX;
 		s->server_s = a->server_s;
 		took(a, RECORD_SETTLES, i);
 	}
