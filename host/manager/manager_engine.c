@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 /* Between deaths without an explanation: doubling from the first, up to the second; forgotten after an engine that
- * lived for so long. */
+ * worked for so long. */
 #define AGAIN_MS 100
 #define AGAIN_MAX_MS 30000
-#define LIVED_MS 60000
+#define WORKED_MS 1000
 #define STOP_MORE_MS 5000
 /* Under pressure the kernel shall take the engine and not its manager. */
 #define OOM_ADJUST "300"
@@ -227,7 +227,7 @@ static int64_t back_off_ms(struct manager *m, const struct manager_death *d, siz
 
 	if (d->cause == BOX_RELOAD || d->cause == BOX_TIMEOUT || inside > 0)
 		return 0;
-	if (d->lived_ms > LIVED_MS)
+	if (m->ready && d->lived_ms > WORKED_MS)
 		m->in_row = 0;
 	if (m->in_row++ == 0)
 		return 0;

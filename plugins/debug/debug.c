@@ -9,6 +9,7 @@
  *   outcome:N                        end with the number N
  *   sleep:MS                         sleep, deaf to cancellation
  *   wait:MS                          sleep, but end with CANCELLED when told to give up
+ *   hang                             for ever, deaf to cancellation
  *   segv abort exit                  end the process
  *   log                              one log line
  *
@@ -118,6 +119,8 @@ static int obey(const struct semel_event *e, const char *word)
 		return (int)n;
 	if (strncmp(word, "sleep:", 6) == 0)
 		sleep_ms(n);
+	while (strcmp(word, "hang") == 0)
+		sleep_ms(1000);
 	if (strncmp(word, "wait:", 5) == 0 && !wait_ms(e, n))
 		return SEMEL_CANCELLED;
 	return -1;

@@ -291,8 +291,9 @@ routes = {{ {routes} }};
         except FileNotFoundError:
             return []
 
-    def verify(self, count, *names, dead=False, keys=100):
-        words = ["--count", count, "--keys", keys, "--json"]
+    def verify(self, count, *names, dead=False, keys=100, options=()):
+        """`options`: those of `produce`, where they decide what is to become of an event."""
+        words = [*options, "--count", count, "--keys", keys, "--json"]
         if dead:
             words += ["--dead-topic", self.topic + ".dead"]
         return json.loads(self.load("verify", *words, *[self.witness(n) for n in names]))

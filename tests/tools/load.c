@@ -15,7 +15,34 @@ static const char usage[] =
     "  --brokers HOST:PORT   --topic NAME   --partitions N (4)   --count N (1000)   --keys N (100)\n"
     "  --size BYTES (100)    --rate N (0: as fast as it goes)    --prefix TEXT (e)  --seed N (1)\n"
     "  --duplicates PERCENT  --flaky PERCENT (header debug: fail:2)  --poison PERCENT (header debug: reject)\n"
+    "  --crash N, --hang N   so many of them, spread evenly (header debug: segv, hang)\n"
     "  --dead-topic NAME     --json\n";
+
+/* True for n of all events, from `first` of each stretch on. */
+static bool is_of(const struct load *l, long i, long n, long first)
+{
+	long every = n == 0 ? 0 : l->count / n;
+
+	return every > 0 && i % every == first % every && i / every < n;
+}
+
+const char *load_debug(const struct load *l, long i, const char **ret_reason)
+{
+	*ret_reason = NULL;
+	if (is_of(l, i, l->crash, 7)) {
+		*ret_reason = "crashed";
+		return "segv";
+	}
+	if (is_of(l, i, l->hang, 11)) {
+		*ret_reason = "timeout";
+		return "hang";
+	}
+	if (load_chance(l, i, 2, l->poison)) {
+		*ret_reason = "rejected";
+		return "reject";
+	}
+	return load_chance(l, i, 3, l->flaky) ? "fail:2" : NULL;
+}
 
 bool load_chance(const struct load *l, long i, unsigned salt, double share)
 {
@@ -45,6 +72,8 @@ static void take(struct load *l, int option, const char *value)
 	case 'd': l->duplicates = strtod(value, NULL); break;
 	case 'f': l->flaky = strtod(value, NULL); break;
 	case 'o': l->poison = strtod(value, NULL); break;
+	case 'c': l->crash = strtol(value, NULL, 10); break;
+	case 'H': l->hang = strtol(value, NULL, 10); break;
 	case 'D': l->dead_topic = value; break;
 	case 'j': l->json = true; break;
 	default: fputs(usage, stderr); exit(64);
@@ -57,8 +86,8 @@ int main(int argc, char **argv)
 		{ "partitions", 1, NULL, 'P' }, { "count", 1, NULL, 'n' }, { "keys", 1, NULL, 'k' },
 		{ "size", 1, NULL, 's' }, { "rate", 1, NULL, 'r' }, { "prefix", 1, NULL, 'p' },
 		{ "seed", 1, NULL, 'S' }, { "duplicates", 1, NULL, 'd' }, { "flaky", 1, NULL, 'f' },
-		{ "poison", 1, NULL, 'o' }, { "dead-topic", 1, NULL, 'D' }, { "json", 0, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
+		{ "poison", 1, NULL, 'o' }, { "dead-topic", 1, NULL, 'D' }, { "crash", 1, NULL, 'c' },
+		{ "hang", 1, NULL, 'H' }, { "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	struct load l = { .topic = "events",
 		.prefix = "e",
 		.count = 1000,

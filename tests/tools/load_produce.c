@@ -92,9 +92,7 @@ int load_ends(const struct load *l)
 static void send_one(rd_kafka_t *rk, const struct load *l, long i, bool copy, char *payload)
 {
 	char id[64], key[32];
-	const char *debug = load_chance(l, i, 2, l->poison)  ? "reject"
-			    : load_chance(l, i, 3, l->flaky) ? "fail:2"
-							     : NULL;
+	const char *reason, *debug = load_debug(l, i, &reason);
 	int n;
 
 	snprintf(id, sizeof(id), "%s-%ld", l->prefix, i);

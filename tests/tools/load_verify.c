@@ -7,13 +7,13 @@
 
 /* What the witnesses and the dead-letter topic say of one event. */
 struct seen {
-	unsigned runs, marked, letters, retried;
+	unsigned runs, marked, letters, retried, misjudged;
 	long last_attempt;
 };
 
 struct counts {
-	long handled, once, retried, repeated, marked, unmarked, dead, both, lost, disorder, foreign, lines,
-	    broken;
+	long handled, once, retried, repeated, marked, unmarked, dead, misjudged, both, lost, disorder,
+	    foreign, lines, broken;
 };
 
 /* The text behind "name":, without its quotes; length in *ret_len. */
@@ -105,6 +105,7 @@ static void take_letter(const struct load *l, const rd_kafka_message_t *m, struc
 {
 	rd_kafka_headers_t *headers;
 	const void *value;
+	const char *reason;
 	size_t size;
 	long i;
 
@@ -113,8 +114,14 @@ static void take_letter(const struct load *l, const rd_kafka_message_t *m, struc
 		RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	i = number_of(l, value, size);
-	if (i >= 0)
-		seen[i].letters++;
+	if (i < 0)
+		return;
+	seen[i].letters++;
+	(void)load_debug(l, i, &reason);
+	seen[i].misjudged += reason == NULL ||
+			     rd_kafka_header_get_last(headers, "semel.dlq.reason", &value, &size) !=
+				 RD_KAFKA_RESP_ERR_NO_ERROR ||
+			     size != strlen(reason) || memcmp(value, reason, size) != 0;
 }
 
 /* All records of the dead-letter topic, from its beginning to the ends it has now. */
@@ -172,6 +179,7 @@ static void count_all(const struct load *l, const struct seen *seen, struct coun
 		c->marked += s->runs > 1 && s->marked + 1 >= s->runs;
 		c->unmarked += s->runs > 1 && s->marked + 1 < s->runs;
 		c->dead += s->letters > 0;
+		c->misjudged += s->misjudged > 0;
 		c->both += s->letters > 0 && s->runs > 0;
 		c->lost += s->runs == 0 && s->letters == 0;
 	}
@@ -182,9 +190,9 @@ static void print(const struct load *l, const struct counts *c)
 	if (l->json) {
 		printf(
 		    "{\"events\":%ld,\"handled\":%ld,\"once\":%ld,\"retried\":%ld,\"repeated\":%ld,\"marked\":%ld,\"unmarked\":%ld,"
-		    "\"dead\":%ld,\"both\":%ld,\"lost\":%ld,\"disorder\":%ld,\"foreign\":%ld,\"lines\":%ld,\"broken\":%ld}\n",
+		    "\"dead\":%ld,\"misjudged\":%ld,\"both\":%ld,\"lost\":%ld,\"disorder\":%ld,\"foreign\":%ld,\"lines\":%ld,\"broken\":%ld}\n",
 		    l->count, c->handled, c->once, c->retried, c->repeated, c->marked, c->unmarked, c->dead,
-		    c->both, c->lost, c->disorder, c->foreign, c->lines, c->broken);
+		    c->misjudged, c->both, c->lost, c->disorder, c->foreign, c->lines, c->broken);
 		return;
 	}
 	printf("distinct events            %10ld\n", l->count);
@@ -193,6 +201,7 @@ static void print(const struct load *l, const struct counts *c)
 	printf("repeated, marked           %10ld\n", c->marked);
 	printf("repeated, NOT marked       %10ld\n", c->unmarked);
 	printf("dead letters               %10ld\n", c->dead);
+	printf("  of these, wrong reason   %10ld\n", c->misjudged);
 	printf("out of order within a key  %10ld\n", c->disorder);
 	printf("broken witness lines       %10ld\n", c->broken);
 	printf("lost                       %10ld\n", c->lost);
