@@ -41,7 +41,7 @@ void box_read_boot_id(char out[40])
 	memset(out + (n == 36 ? 36 : 0), 0, n == 36 ? 4 : 40);
 }
 
-/* Map as much as there is.  A shorter mapping may still be in use: it stays, address space is all that it costs. */
+/* Map as much as there is.  A mapping that stayed would hold the lock, as the descriptor does. */
 int box_map_all(struct box *b)
 {
 	off_t size = lseek(b->fd, 0, SEEK_END);
@@ -54,6 +54,8 @@ int box_map_all(struct box *b)
 	map = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
+	if (b->map != NULL)
+		munmap(b->map, b->mapped);
 	b->map = map;
 	b->mapped = (size_t)size;
 	return 0;

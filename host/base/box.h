@@ -115,7 +115,7 @@ void box_each_running(struct box *b, void (*visit)(void *arg, const struct box_s
 
 /* ---- The engine's. */
 struct box_spec { const char *name; uint32_t n_slots; };
-/* Lay out an area for these, with what the last one holds of them.  0 or -errno. */
+/* Lay out an area for these, once an engine, with what the last one holds of them.  0 or -errno. */
 int box_layout(struct box *b, const struct box_spec *specs, size_t n);
 struct box_section *box_section(struct box *b, size_t i);	/* as in specs; lives as long as b */
 struct box_slot *box_slot(struct box *b, const struct box_section *s, uint32_t i);

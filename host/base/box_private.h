@@ -37,7 +37,7 @@ struct box {
 };
 
 void box_read_boot_id(char out[40]);
-/* Map as much as there is; 0 or -errno. */
+/* Map as much as there is; sections and slots found before are void.  0 or -errno. */
 int box_map_all(struct box *b);
 struct box_area *box_active(struct box *b);	/* NULL: there is none, or it is damaged */
 struct box_section *box_section_at(struct box *b, const struct box_area *a, size_t i);
