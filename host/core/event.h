@@ -122,6 +122,7 @@ struct event {
 		bool alone;		/* nothing else runs in the engine meanwhile */
 		_Atomic bool cancelled;	/* set by the flow at any time */
 		bool timed_out;
+		bool overran;		/* past max_run: the engine ends for it */
 		int outcome;		/* enum semel_outcome, or RUN_NOT_STARTED */
 		int64_t retry_ms;	/* -1: the configured back-off */
 		char *why;		/* owned; NULL: nothing was said */

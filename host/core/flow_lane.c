@@ -141,7 +141,7 @@ static void start(struct flow *f, struct event *ev, bool alone)
 	ev->run.attempt = 1 + ev->run.failed + ev->run.crashes + ev->run.takeovers;
 	ev->run.redelivered = ev->run.crashes + ev->run.takeovers > 0;
 	ev->run.alone = alone;
-	ev->run.timed_out = false;
+	ev->run.timed_out = ev->run.overran = false;
 	atomic_store_explicit(&ev->run.cancelled, false, memory_order_relaxed);
 	f->out.start(f->out.arg, ev);
 }

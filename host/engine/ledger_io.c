@@ -156,7 +156,7 @@ static void watch(struct ledger_io *io, struct mono now)
 	io->watched_at = now;
 	for (size_t i = 0; i < io->s->config->n_handlers; i++)
 		if (io->deps.pools[i] != NULL)
-			pool_watch(io->deps.pools[i], io->s->index, now, ledger_stuck, io);
+			pool_watch(io->deps.pools[i], io->s->index, now, ledger_late, io);
 }
 
 static void kick_pools(struct ledger_io *io)

@@ -111,7 +111,7 @@ void ledger_trouble(struct ledger_io *io, const char *what, int error);
 /* The same for whatever the link says. */
 void ledger_fault(struct ledger_io *io, int error);
 void ledger_note(void *arg, enum flow_note note, struct event *ev);
-void ledger_stuck(void *arg, struct event *ev);
+void ledger_late(void *arg, struct event *ev);
 void ledger_publish(struct ledger_io *io, struct mono now);
 void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev);
 void ledger_keep_owners(struct ledger_io *io, const struct store_lease *leases, size_t n);

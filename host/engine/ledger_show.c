@@ -186,14 +186,21 @@ void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev)
 		    o == SEMEL_RETRY ? "handler asks for a retry" : "handler rejects the event", io, ev);
 }
 
-void ledger_stuck(void *arg, struct event *ev)
+void ledger_late(void *arg, struct event *ev)
 {
 	struct ledger_io *io = arg;
 
-	log_at(LOG_ERROR, "event is past its handler's timeout", LOG_TEXT("subscription", io->s->conf->name),
+	log_at(LOG_ERROR,
+	    ev->run.overran ? "event is past max_run: the engine is restarted, and it counts as a crash"
+			    : "event is past its handler's timeout",
+	    LOG_TEXT("subscription", io->s->conf->name),
 	    LOG_TEXT("handler", io->s->config->handlers[ev->handler].name), LOG_TEXT("topic", ev->msg.topic),
 	    LOG_INT("partition", ev->msg.partition), LOG_INT("offset", ev->msg.offset),
 	    LOG_BYTES("event_id", ev->id));
+	if (!ev->run.overran)
+		return;
+	recorder_overran(ev);
+	gate_close(io->deps.gate);
 }
 
 static void publish_stats(struct ledger_io *io)

@@ -217,25 +217,37 @@ static struct event *current_of(struct worker *w, unsigned sub)
 	return atomic_load_explicit(&w->current, memory_order_acquire) == ev ? ev : NULL;
 }
 
+/* One that is late: told once that it is, and once more past max_run. */
+static void judge_late(
+    const struct pool *p, struct event *ev, int64_t us, void (*late)(void *arg, struct event *ev), void *arg)
+{
+	if (!ev->run.timed_out) {
+		ev->run.timed_out = true;
+		atomic_store_explicit(&ev->run.cancelled, true, memory_order_relaxed);
+		late(arg, ev);
+	}
+	if (!ev->run.overran && us > p->conf->max_run_ms * 1000) {
+		ev->run.overran = true;
+		late(arg, ev);
+	}
+}
+
 void pool_watch(
-    struct pool *p, unsigned sub, struct mono now, void (*stuck)(void *arg, struct event *ev), void *arg)
+    struct pool *p, unsigned sub, struct mono now, void (*late)(void *arg, struct event *ev), void *arg)
 {
 	int n_busy = 0, n_stuck = 0;
 
 	for (unsigned i = 0; i < p->n; i++) {
 		struct worker *w = &p->workers[i];
 		struct event *ev = atomic_load_explicit(&w->current, memory_order_relaxed);
-		int64_t since_us = atomic_load_explicit(&w->since_us, memory_order_relaxed);
-		bool late = ev != NULL && now.us - since_us > p->conf->timeout_ms * 1000;
+		int64_t us = now.us - atomic_load_explicit(&w->since_us, memory_order_relaxed);
+		bool is_late = ev != NULL && us > p->conf->timeout_ms * 1000;
 
 		n_busy += ev != NULL;
-		n_stuck += late;
-		ev = late ? current_of(w, sub) : NULL;
-		if (ev == NULL || ev->run.timed_out)
-			continue;
-		ev->run.timed_out = true;
-		atomic_store_explicit(&ev->run.cancelled, true, memory_order_relaxed);
-		stuck(arg, ev);
+		n_stuck += is_late;
+		ev = is_late ? current_of(w, sub) : NULL;
+		if (ev != NULL)
+			judge_late(p, ev, us, late, arg);
 	}
 	atomic_store_explicit(&p->status->busy, n_busy, memory_order_relaxed);
 	atomic_store_explicit(&p->status->stuck, n_stuck, memory_order_relaxed);

@@ -25,9 +25,10 @@ int pool_start(struct plugin *plugin, const struct config_handler *conf, size_t 
 void pool_submit(struct pool *p, struct event *ev, unsigned sub);
 /* Wake workers for what was submitted since; once for many. */
 void pool_kick(struct pool *p);
-/* Runs of this subscription that are past the handler's timeout: sets their cancel flag and calls `stuck` the
- * first time for each.  Threads: the ledger thread of `sub`, whose events they are: only it can recycle them. */
-void pool_watch(struct pool *p, unsigned sub, struct mono now, void (*stuck)(void *arg, struct event *ev), void *arg);
+/* Runs of this subscription that are past the handler's timeout: sets their cancel flag and calls `late` the first
+ * time for each, and again, with ev->run.overran set, when they are past max_run.  Threads: the ledger thread of
+ * `sub`, whose events they are: only it can recycle them. */
+void pool_watch(struct pool *p, unsigned sub, struct mono now, void (*late)(void *arg, struct event *ev), void *arg);
 /* No more events; waits until the threads ended, at most until `until`; false: some are still inside the handler. */
 bool pool_stop(struct pool *p, struct mono until);
 void pool_free(struct pool *p);			/* NULL is allowed; only after pool_stop said true */

@@ -9,7 +9,7 @@ from harness import SystemTest, main, wait, LONG
 
 class Chaos(SystemTest):
     def test_every_event_is_handled_or_put_aside_for_its_reason(self):
-        count, kills, crash, hang = (1000000, 200, 50, 10) if LONG else (60000, 12, 3, 0)
+        count, kills, crash, hang = (1000000, 200, 50, 10) if LONG else (60000, 12, 3, 1)
         options = ["--count", count, "--keys", 10000, "--crash", crash, "--hang", hang, "--poison", 0.5, "--flaky", 0.5,
                    "--duplicates", 2]
         redis = self.redis()

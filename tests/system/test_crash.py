@@ -74,6 +74,28 @@ class Crash(SystemTest):
     def test_exit_ends_in_a_letter(self):
         self.check_poison("exit", "exit status 3")
 
+    def test_hang_ends_in_a_letter_and_the_others_finish(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1s"; max_run = "2s";', workers=4,
+                        settings=f'path = "{self.folder}/runs"; json = true;', sub="max_crashes = 2;")
+        d.wait_state("running")
+        self.poison("hang")
+        wait("the late one", lambda: d.status()["handlers"][0]["stuck"] == 1)
+        # One that needs longer than is left, and may have it.
+        self.produce("x", key="slow", headers={"event-id": "slow", "debug": "sleep:900"})
+        wait("the letter", lambda: self.letters(), 60)
+        wait("the end", lambda: d.lag() == 0)
+        key, _, headers = self.letters()[0]
+        self.assertEqual((key, headers["semel.dlq.reason"]), ("poison", ["timeout"]))
+        self.assertEqual([(r["id"], r["attempt"]) for r in self.runs()], [("slow", 1)])
+        status = d.status()
+        self.assertEqual(status["engine"]["restarts"], 2)
+        self.assertEqual(status["engine"]["last_exit"]["cause"], "timeout")
+        self.assertEqual([(e["id"], e["blame"]) for e in status["engine"]["last_exit"]["events"]], [("hang", "timeout")])
+        self.assertEqual(d.metric('semel_engine_restarts_total{cause="timeout"}'), 2)
+        self.assertEqual(d.stop(), 0)
+
     def test_killed_engine_is_back_at_once(self):
         redis = self.redis()
         self.make_topics()
