@@ -18,7 +18,7 @@ import tempfile
 LAYERS = ["base", "core", "adapters", "engine", "cli"]
 FOREIGN = {
     "librdkafka": r"librdkafka/", "hiredis": r"hiredis/", "libconfig": r"libconfig\.h", "jansson": r"jansson\.h",
-    "libsodium": r"sodium\.h", "libelf": r"(lib)?g?elf\.h", "libmicrohttpd": r"microhttpd\.h", "libsystemd": r"systemd/",
+    "libsodium": r"sodium\.h", "libelf": r"(lib)?g?elf\.h", "libmicrohttpd": r"microhttpd\.h",
     "libcurl": r"curl/", "openssl": r"openssl/", "libdl": r"dlfcn\.h",
 }
 IMPURE = r"(pthread|poll|unistd|time|fcntl)\.h|sys/(socket|stat|types)\.h"

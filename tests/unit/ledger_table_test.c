@@ -147,6 +147,40 @@ START_TEST(only_the_owner_settles)
 }
 END_TEST
 
+/* What an engine left that died: written under its session, which need not be live any more. */
+START_TEST(a_dead_engines_runs_are_released_with_their_counts)
+{
+	struct writer w;
+	uint32_t r;
+
+	begin(&w);
+	claim(&w, 1);
+	claim(&w, 2);
+	r = put(&w, A, true, NULL);
+	settle(&w, r, 0, SETTLE_CRASHED);
+	settle(&w, r, 1, SETTLE_BEGUN);
+	put(&w, A, false, NULL);
+	ck_assert_int_eq(find(&w, 1).state, ENTRY_RELEASED);
+	ck_assert_uint_eq(find(&w, 1).counts.crashes, 1);
+	ck_assert_uint_eq(find(&w, 1).counts.takeovers, 0);
+	ck_assert_int_eq(find(&w, 2).state, ENTRY_RELEASED);
+	ck_assert_uint_eq(find(&w, 2).counts.crashes, 0);
+	ck_assert_uint_eq(find(&w, 2).counts.takeovers, 1);
+	/* Said again, or by another, it is void; and the counts go on with the next claim. */
+	settle(&w, r, 0, SETTLE_CRASHED);
+	put(&w, A, false, NULL);
+	claim(&w, 1);
+	claim(&w, 2);
+	r = put(&w, B, true, NULL);
+	settle(&w, r, 0, SETTLE_CRASHED);
+	put(&w, A, false, NULL);
+	ck_assert_int_eq(find(&w, 1).state, ENTRY_CLAIMED);
+	ck_assert_uint_eq(find(&w, 1).counts.crashes, 1);
+	ck_assert_uint_eq(find(&w, 2).counts.takeovers, 1);
+	end(&w);
+}
+END_TEST
+
 START_TEST(waiting_counts_and_wakes_once)
 {
 	struct writer w;
@@ -414,11 +448,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { the_first_live_claim_holds, only_the_owner_settles,
-		waiting_counts_and_wakes_once, takeover_needs_an_ended_session_and_the_right_one,
-		takeover_of_waiting_or_own_is_not_counted, records_that_refer_nowhere_are_refused,
-		carried_entries_are_as_they_were, an_entry_may_be_carried_and_changed_by_one_record,
-		healed_states_go_over_what_is_not_final, flipped_bits_never_make_done, many_ids_are_all_found,
-		NULL };
+		a_dead_engines_runs_are_released_with_their_counts, waiting_counts_and_wakes_once,
+		takeover_needs_an_ended_session_and_the_right_one, takeover_of_waiting_or_own_is_not_counted,
+		records_that_refer_nowhere_are_refused, carried_entries_are_as_they_were,
+		an_entry_may_be_carried_and_changed_by_one_record, healed_states_go_over_what_is_not_final,
+		flipped_bits_never_make_done, many_ids_are_all_found, NULL };
 
 	return unit_run("ledger table", tests);
 }
