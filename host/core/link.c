@@ -1,6 +1,5 @@
 #include "core/link_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* Reading the metadata, the lists and the segments into a view. */
 #include "core/link_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -131,7 +130,9 @@ static int take_list(struct link *l, uint32_t generation, struct table **ret_tab
 		if (r < 0)
 			table_free(t);
 	}
-	*ret_table = t;
+	/* On failure there is no reference to give: known tables are the view's, another one is freed. */
+	if (r == 0)
+		*ret_table = t;
 	return r;
 }
 

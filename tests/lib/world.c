@@ -37,7 +37,8 @@ struct host {
 	struct mono locked_out; /* of the upkeep: another works, or there is nothing to do */
 	struct session_id session;
 	struct mono deadline, renew_at;
-	int fail; /* 0; 1: before the next call's effect; 2: after it */
+	int fail; /* 0; 1: before a call's effect; 2: after it */
+	unsigned fail_after; /* ... that comes after so many */
 	uint32_t lost[PARTITIONS]; /* epochs of assignments that were lost, to be noticed later; 0: none */
 	struct event *running[4096];
 	size_t n_running;
@@ -474,11 +475,13 @@ static int fail_hook(void *arg, bool after)
 {
 	struct host *h = arg;
 
-	if ((h->fail == 1 && !after) || (h->fail == 2 && after)) {
-		h->fail = 0;
-		return -ETIMEDOUT;
-	}
-	return 0;
+	if ((h->fail != 1 || after) && (h->fail != 2 || !after))
+		return 0;
+	/* Not always the next call: one within a refresh, too. */
+	if (h->fail_after-- > 0)
+		return 0;
+	h->fail = 0;
+	return -ETIMEDOUT;
 }
 
 static void new_session_id(struct session_id *id)
@@ -498,7 +501,7 @@ static void check_link(struct host *h)
 	if (h->link.fault == LINK_LOST && figures.failovers > 0) {
 		memcpy(fresh.version.b, &random, 8);
 		memcpy(fresh.identity, &random, 8);
-		figures.accepted += link_accept_loss(&h->link, &fresh, now) == 0;
+		figures.accepted += link_accept_loss(&h->link, &fresh) == 0;
 		return;
 	}
 	REQUIRE(h->link.fault == LINK_SOUND || h->link.fault == LINK_TROUBLE, "host %d: %s", (int)(h - hosts),
@@ -776,6 +779,7 @@ static void step_host(struct host *h)
 	ack_letter(h);
 	if (!calm && roll(60) == 0) {
 		h->fail = 1 + (int)roll(2);
+		h->fail_after = (unsigned)(roll(2) * roll(6));
 		figures.lost_replies += h->fail == 2;
 	}
 	if (roll(3) > 0)
