@@ -288,9 +288,13 @@ static int begin_task(struct upkeep *u, enum upkeep_did *ret_did)
 static int write_chunk(
     struct upkeep *u, enum store_stream stream, uint32_t index, const char *data, size_t len)
 {
-	int r = u->store->ops->chunk_write(
-	    u->store, u->writer.info.id, stream, index, (struct bytes){ data, len });
+	bool ours;
+	/* Said anew with each.  Somebody else may have it by now, and do the same work: that only costs. */
+	int r = u->store->ops->lock(u->store, u->session, LOCK_MS, &ours);
 
+	if (r == 0)
+		r = u->store->ops->chunk_write(
+		    u->store, u->writer.info.id, stream, index, (struct bytes){ data, len });
 	return r < 0 ? r : 1;
 }
 
