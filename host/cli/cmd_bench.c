@@ -44,8 +44,10 @@ static int open_ledger(struct bench *b, const struct config *c, const char *name
 	random_bytes(meta.version.b, sizeof(meta.version.b));
 	b->store = redis_store_new(c, name);
 	b->client = client_new(LEASE_US, 1);
-	if (b->store == NULL || b->client == NULL || view.current == NULL)
+	if (b->store == NULL || b->client == NULL || view.current == NULL) {
+		table_free(view.current);
 		return -ENOMEM;
+	}
 	r = b->store->ops->meta_create(b->store, &meta, 0);
 	if (r == 0)
 		r = b->store->ops->meta_read(b->store, &view.meta);

@@ -171,7 +171,9 @@ static int status(const struct config *c, const char *name, bool json)
 	struct buf out = { NULL, 0, 0 };
 	int r = s == NULL ? -ENOMEM : look(s, &seen);
 
-	if (r < 0) {
+	if (s == NULL) {
+		r = EXIT_INTERNAL;
+	} else if (r < 0) {
 		r = refused(name, s, r);
 	} else {
 		(json ? put_json : put_text)(&out, name, &seen);
@@ -224,8 +226,12 @@ static int accept_config(const struct config *c, const struct config_subscriptio
 	char cluster[64], why[512];
 	int r;
 
-	if (s == NULL || cluster_of(c, cluster, sizeof(cluster)) < 0)
+	if (s == NULL)
+		return EXIT_INTERNAL;
+	if (cluster_of(c, cluster, sizeof(cluster)) < 0) {
+		s->ops->free(s);
 		return EXIT_UNREACHABLE;
+	}
 	r = s->ops->meta_read(s, &meta);
 	if (r < 0) {
 		r = refused(sub->name, s, r);

@@ -109,6 +109,6 @@ int link_find(struct link *l, const uint8_t id[LEDGER_ID], struct entry *ret_ent
 /* Begin anew after a loss: another identity that names the one it replaces, lists that are gone or damaged begun
  * anew, segments that are gone or damaged left out.  `fresh` says everything but what the ledger at hand, or the
  * last one known, can say; its identity, version and hash_key are new.  link_refresh follows. */
-int link_accept_loss(struct link *l, const struct ledger_meta *fresh, struct mono now);
+int link_accept_loss(struct link *l, const struct ledger_meta *fresh);
 
 #endif

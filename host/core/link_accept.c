@@ -112,7 +112,7 @@ int link_verify_segment(struct link *l, const struct segment_info *info)
 	return r;
 }
 
-int link_accept_loss(struct link *l, const struct ledger_meta *fresh, struct mono now)
+int link_accept_loss(struct link *l, const struct ledger_meta *fresh)
 {
 	struct segment_info gone[LEDGER_MAX_SEGMENTS];
 	struct ledger_meta m, to;
@@ -120,7 +120,6 @@ int link_accept_loss(struct link *l, const struct ledger_meta *fresh, struct mon
 	enum store_result result;
 	int r = l->store->ops->meta_read(l->store, &m);
 
-	(void)now;
 	if (r == -ENOENT)
 		return make_anew(l, fresh);
 	if (r < 0)

@@ -302,7 +302,7 @@ static int accept(struct ledger_io *io, struct accept *a)
 	ledger_fresh_meta(io->s->config, io->s->conf, cluster, &fresh);
 	if (knows_one(io))
 		memcpy(fresh.hash_key, io->remembered_key, sizeof(fresh.hash_key));
-	r = link_accept_loss(&io->link, &fresh, mono_now());
+	r = link_accept_loss(&io->link, &fresh);
 	if (r == 0)
 		r = link_refresh(&io->link, mono_now());
 	if (r < 0) {
