@@ -140,32 +140,32 @@ static const struct config_key subscription[] = { TEXT("group", "", IN_SUB(group
 	NUMBER("max_window", "1000000", 1, 100000000, IN_SUB(max_window),
 	    "Offsets one slow key may keep open in a partition."),
 	DURATION("max_hold", "15m", S, 30 * D, IN_SUB(max_hold_ms),
-	    "Longest time an event is held back. (Not used by this version.)"),
+	    "Longest time an event holds its key back, then it goes to the retry topic, if that exists."),
 	NUMBER("max_crashes", "3", 1, 100, IN_SUB(max_crashes),
-	    "Crashes of the host by one event until it becomes a dead letter. (Not used by this version.)"),
+	    "Crashes of the host by one event until it becomes a dead letter."),
 	DURATION("stall_timeout", "2m", S, D, IN_SUB(stall_timeout_ms),
 	    "Unfinished events without progress for so long: stuck."),
 	GROUP("retry", "What happens after SEMEL_RETRY."),
 	GROUP("dead_letter", "Where events go that cannot be handled."), END };
 
 static const struct config_key retry[] = {
-	CHOICE("mode", "hold", "hold topic", "topic", KEY_NO_MEMBER,
+	CHOICE("mode", "hold", "hold topic", NULL, IN_SUB(retry.mode),
 	    "hold: the key waits, order is kept; topic: the event goes to a retry topic."),
 	NUMBER("attempts", "8", 1, 65535, IN_SUB(retry.attempts), "Failed runs until on_exhausted."),
 	DURATION("backoff", "500ms", 0, D, IN_SUB(retry.backoff_ms),
 	    "First back-off; doubled each time, with full jitter."),
 	DURATION("max_backoff", "1m", 0, D, IN_SUB(retry.max_backoff_ms), "Longest back-off."),
-	CHOICE("on_exhausted", "dead-letter", "dead-letter pause drop", "pause", IN_SUB(retry.on_exhausted),
+	CHOICE("on_exhausted", "dead-letter", "dead-letter pause drop", NULL, IN_SUB(retry.on_exhausted),
 	    "After the last attempt: a dead letter, a paused partition, or recorded dead without a letter (drop)."),
 	TEXT("topic", "", IN_SUB(retry.topic),
-	    "Retry topic. Default: SUBSCRIPTION.retry. (Not used by this version.)"),
+	    "Retry topic. Default: SUBSCRIPTION.retry. Consumed if it exists, for replays in mode hold, too."),
 	END
 };
 
 static const struct config_key dead_letter[] = { TEXT("topic", "", IN_SUB(dead_letter.topic),
 						     "Dead-letter topic. Default: SUBSCRIPTION.dead."),
-	CHOICE("header_style", "native", "native connect spring", "connect spring", KEY_NO_MEMBER,
-	    "Names of the headers of a dead letter."),
+	CHOICE("header_style", "native", "native connect spring", NULL, IN_SUB(dead_letter.header_style),
+	    "Headers of a dead letter beside our own: those of Kafka Connect, or of Spring for Apache Kafka."),
 	END };
 
 static const struct config_key handler[] = { TEXT("plugin", NULL, IN_HANDLER(plugin),

@@ -46,6 +46,7 @@ struct kafka_consumer_callbacks {
 
 int kafka_consumer_new(const struct config *c, const struct config_subscription *sub,
     const struct kafka_consumer_callbacks *cb, struct kafka_consumer **ret_consumer, char *why, size_t size);
+/* To the subscription's topics, and to its retry topic, once that exists. */
 int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size);
 
 /* One record, or nothing within timeout_ms.  1: *ret_message is filled (the caller frees it through its ops);

@@ -10,6 +10,7 @@
 
 #include "adapters/kafka_conf.h"
 #include "adapters/kafka_message.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -232,15 +233,31 @@ int kafka_consumer_new(const struct config *c, const struct config_subscription 
 	return 0;
 }
 
+/* A topic as a pattern: it may not be there yet, which is no error then, and is found when it is made. */
+static void put_pattern(struct buf *out, const char *topic)
+{
+	buf_char(out, '^');
+	for (; *topic != '\0'; topic++) {
+		if (*topic == '.')
+			buf_char(out, '\\');
+		buf_char(out, *topic);
+	}
+	buf_char(out, '$');
+}
+
 int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)k->sub->n_topics);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)k->sub->n_topics + 1);
+	struct buf retry = { NULL, 0, 0 };
 	rd_kafka_resp_err_t err;
 
 	for (size_t i = 0; i < k->sub->n_topics; i++)
 		rd_kafka_topic_partition_list_add(list, k->sub->topics[i], RD_KAFKA_PARTITION_UA);
+	put_pattern(&retry, k->sub->retry.topic);
+	rd_kafka_topic_partition_list_add(list, retry.data, RD_KAFKA_PARTITION_UA);
 	err = rd_kafka_subscribe(k->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
+	buf_free(&retry);
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return 0;
 	snprintf(why, size, "subscribe: %s", rd_kafka_err2str(err));

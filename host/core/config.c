@@ -35,7 +35,6 @@ static void free_subscription(struct config_subscription *s)
 	free(s->id);
 	free(s->retry.topic);
 	free(s->dead_letter.topic);
-	free(s->dead_letter.header_style);
 	free(s->routes);
 }
 

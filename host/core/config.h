@@ -36,6 +36,8 @@ enum config_membership { MEMBERSHIP_STATIC, MEMBERSHIP_DYNAMIC };
 enum config_missing_id { MISSING_ID_DEAD_LETTER, MISSING_ID_OFFSET };
 enum config_id_conflict { ID_CONFLICT_DEAD_LETTER, ID_CONFLICT_DUPLICATE };
 enum config_unrouted { UNROUTED_DEAD_LETTER, UNROUTED_SKIP, UNROUTED_IMPOSSIBLE };
+enum config_retry_mode { RETRY_HOLD, RETRY_TOPIC };
+enum config_header_style { HEADERS_NATIVE, HEADERS_CONNECT, HEADERS_SPRING };
 enum config_exhausted { EXHAUSTED_DEAD_LETTER, EXHAUSTED_PAUSE, EXHAUSTED_DROP };
 enum config_ledger_scheme { LEDGER_TCP, LEDGER_TLS, LEDGER_UNIX };
 enum config_ledger_mode { LEDGER_SINGLE, LEDGER_SENTINEL, LEDGER_CLUSTER };
@@ -109,7 +111,7 @@ struct config_subscription {
 	int64_t max_in_flight_bytes;
 	int64_t max_hold_ms, stall_timeout_ms;
 	struct {
-		bool to_topic;
+		enum config_retry_mode mode;
 		unsigned attempts;
 		int64_t backoff_ms, max_backoff_ms;
 		enum config_exhausted on_exhausted;
@@ -117,7 +119,7 @@ struct config_subscription {
 	} retry;
 	struct {
 		char *topic;
-		char *header_style;
+		enum config_header_style header_style;	/* what is added beside our own headers */
 	} dead_letter;
 	unsigned *routes;		/* indexes, in the order in which they are tried */
 	size_t n_routes;

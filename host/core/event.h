@@ -79,6 +79,18 @@ struct event {
 	char id_inline[EVENT_ID_INLINE];
 	char *id_heap;
 	uint16_t route, handler;	/* indexes into the configuration */
+	/* Where it came from: of a record of the retry topic, the one that it continues. */
+	struct {
+		const char *topic;
+		int32_t partition;
+		int64_t offset, timestamp_ms;
+	} origin;
+	/* A record of the retry topic has a ledger id of its own, made of these, and waits for what it continues. */
+	bool chained;
+	uint32_t replays, retries;
+	uint8_t before_hash[16];	/* the ledger id that it continues */
+	uint32_t failed_before, crashes_before;	/* counted there */
+	struct mono due;		/* not to be run before; us 0: at once */
 	struct mono polled;
 
 	/* The flow's (core/flow). */
@@ -96,6 +108,9 @@ struct event {
 		bool wait_failed;	/* its back-off counts as a failed attempt */
 		bool held;		/* its id is claimed, or being claimed, by it */
 		bool lost;		/* its claim went while a worker ran it */
+		bool hand_over;		/* its letter is a record for the retry topic */
+		bool before_ok;		/* what it continues is final, and not done */
+		uint8_t parking;	/* what is under way about what it continues: enum flow_parking */
 		struct lane *lane;
 		struct event *lane_next, *lane_prev;
 		struct event_list *list;	/* the list it stands in, if any */
@@ -106,6 +121,7 @@ struct event {
 		struct event *join_next;
 		struct event *holder;	/* whom it waits for */
 		uint64_t fence;		/* names its claim in the ledger */
+		uint64_t looked_before;	/* as `looked`, for the id that it continues */
 		uint64_t looked;	/* the client's view under which no segment has its id; 0: none yet */
 		uint32_t timer;		/* place in the heap of timers + 1; 0: none */
 		struct mono due;

@@ -93,7 +93,8 @@ void flow_unhold(struct flow *f, struct event *ev, bool final)
 	while ((joiner = ev->f.joiners) != NULL) {
 		flow_unjoin(joiner);
 		joiner->f.state = FLOW_QUEUED;
-		if (final)
+		/* One that continues this event is judged anew. */
+		if (final && memcmp(joiner->id_hash, ev->id_hash, LEDGER_ID) == 0)
 			flow_known(f, joiner, ev->check);
 		else
 			flow_queue(f, joiner);
@@ -154,6 +155,8 @@ void flow_finish(struct flow *f, struct event *ev, bool finished)
 
 /* ---- In */
 
+static void enter(struct flow *f, struct event *ev);
+
 void flow_add(struct flow *f, struct event *ev)
 {
 	memset(&ev->f, 0, sizeof(ev->f));
@@ -165,6 +168,21 @@ void flow_add(struct flow *f, struct event *ev)
 		f->last->f.all_next = ev;
 	f->last = ev;
 	f->n++;
+	if (mono_before(f->now, ev->due) && ev->fate == FATE_HANDLE) {
+		ev->f.state = FLOW_DELAYED;
+		flow_set_counted(f, ev, false);
+		flow_set_timer(f, ev, ev->due);
+		flow_detach(ev);
+		return;
+	}
+	enter(f, ev);
+}
+
+/* Its place in its lane, and what becomes of it. */
+static void enter(struct flow *f, struct event *ev)
+{
+	if (ev->chained)
+		ev->f.rerun = ev->retries > 0 ? FLOW_RERUN_RETRY : FLOW_RERUN_REPLAY;
 	if (lanes_add(f->lanes, ev) < 0)
 		abort();
 	if (ev->fate == FATE_SKIP_UNROUTED) {
@@ -183,6 +201,7 @@ static void revoke(struct flow *f, struct event *ev)
 	if (ev->f.ended)
 		return;
 	switch ((enum flow_state)ev->f.state) {
+	case FLOW_DELAYED:
 	case FLOW_QUEUED:
 	case FLOW_JOINED: flow_finish(f, ev, false); break;
 	case FLOW_CLAIMED:
@@ -238,6 +257,11 @@ void flow_set_gate(struct flow *f, enum flow_gate gate)
 	f->gate = gate;
 }
 
+void flow_set_retry_topic(struct flow *f, bool exists)
+{
+	f->has_retry_topic = exists;
+}
+
 bool flow_wants_alone(const struct flow *f)
 {
 	return f->alone != NULL || (f->suspects.n > 0 && !f->paused);
@@ -250,7 +274,10 @@ size_t flow_running(const struct flow *f)
 
 static void due(struct flow *f, struct event *ev)
 {
-	if (ev->f.state == FLOW_WAITING) {
+	if (ev->f.state == FLOW_DELAYED) {
+		flow_set_counted(f, ev, true);
+		enter(f, ev);
+	} else if (ev->f.state == FLOW_WAITING) {
 		flow_set_counted(f, ev, true);
 		ev->f.rerun = FLOW_RERUN_RETRY;
 		flow_write(f, ev, FLOW_SETTLE_WAKE);

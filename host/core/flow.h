@@ -34,12 +34,14 @@ enum flow_note {
 	FLOW_UNROUTED,
 	FLOW_TAKEOVER,			/* a claim of an ended session is ours now */
 	FLOW_RERUN_RETRY,		/* starts again after a recorded RETRY */
+	FLOW_RERUN_REPLAY,		/* starts because its dead letter is replayed */
 	FLOW_RERUN_TAKEOVER,		/* starts, and may have run under the session that ended */
 	FLOW_RERUN_CRASH,		/* starts again because our own engine died while it ran */
 	FLOW_RERUN_LOSS,		/* starts again because the ledger lost its claim */
 	FLOW_CLAIM_LOST,		/* an own claim is not ours any more */
 	FLOW_ORPHAN,			/* an own claim that nobody here held was released; no event */
 	FLOW_DEAD_LETTER,		/* acknowledged; ev->f.reason */
+	FLOW_HANDED_OVER,		/* the retry topic has it */
 	FLOW_DROPPED,			/* exhausted, recorded dead without a letter */
 	FLOW_LETTER_FAILED,		/* the letter was refused; it is tried again */
 	FLOW_FALSE_CANCEL		/* SEMEL_CANCELLED without having been told to give up */
@@ -93,6 +95,8 @@ enum flow_gate { FLOW_GATE_OPEN, FLOW_GATE_SHUT, FLOW_GATE_ALONE };
 void flow_set_gate(struct flow *f, enum flow_gate gate);
 bool flow_wants_alone(const struct flow *f);	/* a suspect waits for its turn, or runs */
 size_t flow_running(const struct flow *f);	/* with workers */
+/* The retry topic is there: in mode hold, events past max_hold go to it. */
+void flow_set_retry_topic(struct flow *f, bool exists);
 /* Timers that are due, and starts of what may start while now < lease_until. */
 void flow_step(struct flow *f, struct mono now, struct mono lease_until);
 

@@ -41,8 +41,23 @@ void flow_known(struct flow *f, struct event *ev, uint32_t check)
 	}
 }
 
+static void send_record(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle);
+
 /* The event keeps its turn until the letter is acknowledged; settle: what is written into the ledger then. */
 void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle)
+{
+	ev->f.hand_over = false;
+	send_record(f, ev, reason, settle);
+}
+
+void flow_hand_over(struct flow *f, struct event *ev, int64_t due_ms)
+{
+	ev->f.hand_over = true;
+	ev->f.wait_until_ms = due_ms;
+	send_record(f, ev, DLQ_N_REASONS, FLOW_SETTLE_PARKED);
+}
+
+static void send_record(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle)
 {
 	event_list_del(ev);
 	ev->f.state = FLOW_LETTER;
@@ -73,17 +88,21 @@ void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now
 	assert(ev->f.state == FLOW_LETTER);
 	f->now = now;
 	if (ok) {
-		f->out.note(f->out.arg, FLOW_DEAD_LETTER, ev);
+		f->out.note(f->out.arg, ev->f.hand_over ? FLOW_HANDED_OVER : FLOW_DEAD_LETTER, ev);
 		ev->f.ended = true;
 		if (ev->f.settle == FLOW_SETTLE_NONE) {
 			flow_finish(f, ev, true);
 			return;
 		}
-		flow_write(f, ev, FLOW_SETTLE_DEAD);
+		flow_write(f, ev, (enum flow_settle)ev->f.settle);
 		flow_leave_lane(f, ev);
 		return;
 	}
 	f->out.note(f->out.arg, FLOW_LETTER_FAILED, ev);
+	if (ev->f.hand_over && ev->f.oversize) {
+		flow_send_letter(f, ev, DLQ_EXHAUSTED, FLOW_SETTLE_DEAD); /* it will never fit */
+		return;
+	}
 	if (ev->f.revoked && ev->f.held) {
 		flow_give_up_letter(f, ev);
 		return;
@@ -129,6 +148,15 @@ void flow_exhausted(struct flow *f, struct event *ev)
 	}
 }
 
+/* Does the event go to the retry topic instead of holding its key?  In mode hold only past max_hold. */
+static bool to_topic(const struct flow *f, const struct event *ev, int64_t delay_ms)
+{
+	if (f->conf->retry.mode == RETRY_TOPIC)
+		return true;
+	return f->has_retry_topic &&
+	       mono_diff_us(f->now, ev->polled) / 1000 + delay_ms > f->conf->max_hold_ms;
+}
+
 static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
 {
 	int64_t delay_ms = ev->run.retry_ms;
@@ -138,7 +166,10 @@ static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
 		if (delay_ms < 0)
 			delay_ms = backoff_ms(f->conf->retry.backoff_ms, f->conf->retry.max_backoff_ms,
 			    ev->run.failed, backoff_random(&f->random));
-		back_off(f, ev, delay_ms, true, wall_now_ms);
+		if (to_topic(f, ev, delay_ms))
+			flow_hand_over(f, ev, wall_now_ms + delay_ms);
+		else
+			back_off(f, ev, delay_ms, true, wall_now_ms);
 	} else {
 		flow_exhausted(f, ev);
 	}

@@ -12,6 +12,7 @@ static bool head_waits_long(const struct event *head)
 	case FLOW_WRITE:
 	case FLOW_WRITING: return head->f.settle == FLOW_SETTLE_WAIT && head->f.delay_ms > FLOW_LONG_WAIT_MS;
 	case FLOW_LETTER: return head->f.letter_failed;
+	case FLOW_DELAYED:
 	case FLOW_QUEUED:
 	case FLOW_LOOKING:
 	case FLOW_CLAIMING:

@@ -53,6 +53,7 @@ static int fill_write(struct flow *f, struct event *ev, const struct entry *e)
 	switch ((enum flow_settle)ev->f.settle) {
 	case FLOW_SETTLE_DONE: return client_add_settle(c, e, SETTLE_DONE, ev);
 	case FLOW_SETTLE_DEAD: return client_add_settle(c, e, SETTLE_DEAD, ev);
+	case FLOW_SETTLE_PARKED: return client_add_settle(c, e, SETTLE_PARKED, ev);
 	case FLOW_SETTLE_RELEASE: return client_add_settle(c, e, SETTLE_RELEASED, ev);
 	case FLOW_SETTLE_WAIT:
 		return client_add_wait(c, e, ev->f.wait_failed, (uint64_t)ev->f.wait_until_ms, ev);
@@ -157,6 +158,8 @@ static void judge(struct flow *f, struct event *ev)
 			return;
 		}
 	}
+	if (flow_chain_holds(f, ev))
+		return;
 	r = takeover ? client_add_takeover(f->client, &e, ev)
 		     : client_add_claim(f->client, ev->id_hash, ev->check, ev);
 	assert(r == 0);

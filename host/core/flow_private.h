@@ -5,6 +5,7 @@
  * flow_ledger.c  filling calls
  * flow_results.c their results, the log as it was read
  * flow_end.c    outcomes, back-offs, dead letters
+ * flow_chain.c  records of the retry topic, and what they continue
  *
  * Owns:    -
  * Threads: ledger thread only.
@@ -19,6 +20,7 @@
 #include "core/timers.h"
 
 enum flow_state {
+	FLOW_DELAYED,			/* a record of the retry topic that is not due (timer); in no lane yet */
 	FLOW_QUEUED,			/* no claim; in `claimable` if its lane lets it */
 	FLOW_LOOKING,			/* its id is looked up in the segments */
 	FLOW_CLAIMING,			/* claim or takeover under way */
@@ -33,8 +35,12 @@ enum flow_state {
 
 enum flow_settle {
 	FLOW_SETTLE_NONE,		/* nothing of it is in the ledger */
-	FLOW_SETTLE_DONE, FLOW_SETTLE_DEAD, FLOW_SETTLE_RELEASE, FLOW_SETTLE_WAIT, FLOW_SETTLE_WAKE
+	FLOW_SETTLE_DONE, FLOW_SETTLE_DEAD, FLOW_SETTLE_PARKED, FLOW_SETTLE_RELEASE, FLOW_SETTLE_WAIT, FLOW_SETTLE_WAKE
 };
+
+/* What is under way about the id that a record of the retry topic continues: it is looked up; or was left open, and is
+ * claimed, then settled parked. */
+enum flow_parking { FLOW_PARKING_NOT, FLOW_PARKING_LOOK, FLOW_PARKING_CLAIM, FLOW_PARKING_SETTLE };
 
 /* A head whose back-off is longer lets go of the claims behind it (LEDGER.md section 3). */
 #define FLOW_LONG_WAIT_MS 1000
@@ -64,7 +70,7 @@ struct flow {
 	struct event_list suspects;	/* ready, each to be run alone */
 	struct event *alone;		/* the suspect that runs */
 	enum flow_gate gate;
-	bool orphans_wanted, paused;
+	bool orphans_wanted, paused, has_retry_topic;
 
 	struct mono read_at;		/* the log was last read */
 	int64_t read_us;		/* interval until it is read again */
@@ -95,9 +101,17 @@ void flow_start_ready(struct flow *f, struct mono lease_until);
 /* flow_end.c */
 void flow_known(struct flow *f, struct event *ev, uint32_t check);	/* its id is recorded already */
 void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle);
+void flow_hand_over(struct flow *f, struct event *ev, int64_t due_ms);	/* to the retry topic, Unix time */
 void flow_exhausted(struct flow *f, struct event *ev);
 void flow_give_up_letter(struct flow *f, struct event *ev);
 bool flow_letter_fate(const struct event *ev, enum dlq_reason *ret_reason);
+
+/* flow_chain.c */
+/* True: ev has to wait for what it continues, or is a duplicate by it; what follows from that was done. */
+bool flow_chain_holds(struct flow *f, struct event *ev);
+void flow_chain_result(struct flow *f, struct event *ev, const struct client_result *r);
+/* What it waits for is open with somebody who lives. */
+bool flow_waits_for_another(const struct flow *f, const struct event *ev);
 
 /* flow_ledger.c */
 bool flow_is_current(const struct flow *f, const struct session_id *id);	/* the session we write under */

@@ -7,11 +7,13 @@
 
 static void granted(struct flow *f, struct event *ev, const struct client_result *r)
 {
+	uint32_t failed = ev->failed_before + r->entry.counts.failed;
+
 	ev->f.fence = ev->run.fence = r->entry.fence;
-	/* The ledger's counts; ours are higher only if it lost some. */
-	if (r->entry.counts.failed > ev->run.failed)
-		ev->run.failed = r->entry.counts.failed;
-	ev->run.crashes = r->entry.counts.crashes;
+	/* The ledger's counts, and those of what it continues; ours are higher only if the ledger lost some. */
+	if (failed > ev->run.failed)
+		ev->run.failed = failed;
+	ev->run.crashes = ev->crashes_before + r->entry.counts.crashes;
 	ev->run.takeovers = r->entry.counts.takeovers;
 	if (r->op == CLIENT_TAKEOVER) {
 		f->out.note(f->out.arg, FLOW_TAKEOVER, ev);
@@ -113,6 +115,8 @@ static void result(struct flow *f, const struct client_result *r)
 	if (ev == NULL) {
 		if (r->ok)
 			f->out.note(f->out.arg, FLOW_ORPHAN, NULL);
+	} else if (ev->f.parking != FLOW_PARKING_NOT) {
+		flow_chain_result(f, ev, r);
 	} else if (r->op == CLIENT_LOOK) {
 		look_result(f, ev, r);
 	} else if (ev->f.retake) {
@@ -144,10 +148,8 @@ static void judge_joined(struct flow *f)
 	struct event *next;
 
 	for (struct event *ev = f->joined.head; ev != NULL; ev = next) {
-		struct entry e = client_find(f->client, ev->id_hash);
-
 		next = ev->f.list_next;
-		if (entry_is_open(e.state) && !flow_may_take_over(f, &e.session))
+		if (flow_waits_for_another(f, ev))
 			continue;
 		event_list_del(ev);
 		flow_queue(f, ev);

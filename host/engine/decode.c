@@ -1,4 +1,4 @@
-#include "engine/decode.h"
+#include "engine/decode_private.h"
 
 #include "adapters/json.h"
 #include "adapters/keyed_hash.h"
@@ -7,18 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct decoder {
-	const struct config *config;
-	const struct config_subscription *sub;
-	uint8_t hash_key[16], lane_hash_key[16];
-	struct buf scratch, value, id;
-	/* Of the event at hand. */
-	struct event *ev;
-	struct json_doc *doc; /* parsed at the first field that needs it */
-	bool parsed;
-	char why[256];
-};
 
 struct decoder *decoder_new(const struct config *c, const struct config_subscription *sub,
     const uint8_t hash_key[16], const uint8_t lane_hash_key[16])
@@ -41,6 +29,7 @@ void decoder_free(struct decoder *d)
 	buf_free(&d->scratch);
 	buf_free(&d->value);
 	buf_free(&d->id);
+	decode_retry_free(d);
 	free(d);
 }
 
@@ -111,7 +100,7 @@ static struct bytes field_value(void *arg, const struct field *f, bool *ret_exis
 	switch (f->kind) {
 	case FIELD_HEADER: v = d->ev->msg.ops->header(&d->ev->msg, f->name); break;
 	case FIELD_KEY: v = d->ev->msg.key; break;
-	case FIELD_TOPIC: v = bytes_of_text(d->ev->msg.topic); break;
+	case FIELD_TOPIC: v = bytes_of_text(d->ev->origin.topic); break;
 	case FIELD_JSON: return json_value(d, f->name, ret_exists);
 	case FIELD_PAYLOAD: v = payload_value(d); break;
 	case FIELD_OFFSET: v = offset_value(d); break;
@@ -122,11 +111,7 @@ static struct bytes field_value(void *arg, const struct field *f, bool *ret_exis
 
 /* ---- The id */
 
-/* What is wrong with the record; the first thing found is told. */
-static void bad(struct decoder *d, enum fate fate, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void bad(struct decoder *d, enum fate fate, const char *format, ...)
+void decode_bad(struct decoder *d, enum fate fate, const char *format, ...)
 {
 	char text[512];
 	va_list ap;
@@ -174,9 +159,10 @@ static struct bytes join(struct decoder *d, const struct field *fields, size_t n
 		if (v.data == NULL) {
 			field_name(&fields[i], name, sizeof(name));
 			if (fields[i].kind == FIELD_JSON && d->doc == NULL)
-				bad(d, FATE_BAD_ID, "the id needs JSON, and the payload is %s", d->why);
+				decode_bad(
+				    d, FATE_BAD_ID, "the id needs JSON, and the payload is %s", d->why);
 			else
-				bad(d, FATE_NO_ID, "%s is not there", name);
+				decode_bad(d, FATE_NO_ID, "%s is not there", name);
 			return (struct bytes){ NULL, 0 };
 		}
 		if (n > 1)
@@ -220,12 +206,16 @@ static void decode_id(struct decoder *d)
 
 	if (d->ev->fate == FATE_NO_ID && d->sub->missing_id == MISSING_ID_OFFSET)
 		id = id_of_offset(d);
-	if (id.data == NULL)
-		return;
+	if (id.data != NULL)
+		decode_set_id(d, id);
+}
+
+void decode_set_id(struct decoder *d, struct bytes id)
+{
 	if (id.len == 0) {
-		bad(d, FATE_BAD_ID, "%s", "the id is empty");
+		decode_bad(d, FATE_BAD_ID, "%s", "the id is empty");
 	} else if (id.len > EVENT_ID_MAX) {
-		bad(d, FATE_BAD_ID, "%s", "the id is longer than 1024 bytes");
+		decode_bad(d, FATE_BAD_ID, "%s", "the id is longer than 1024 bytes");
 	} else {
 		set_id(d->ev, id);
 		keyed_hash_128(d->hash_key, d->ev->id, d->ev->id_hash);
@@ -244,7 +234,8 @@ static void decode_route(struct decoder *d)
 	} else if (d->sub->unrouted == UNROUTED_SKIP) {
 		d->ev->fate = FATE_SKIP_UNROUTED;
 	} else {
-		bad(d, FATE_UNROUTED, "%s", d->parsed && d->doc == NULL ? d->why : "no route takes it");
+		decode_bad(
+		    d, FATE_UNROUTED, "%s", d->parsed && d->doc == NULL ? d->why : "no route takes it");
 	}
 }
 
@@ -276,10 +267,20 @@ void decode_event(struct decoder *d, struct event *ev, int64_t now_ms)
 	ev->id = (struct bytes){ "", 0 };
 	ev->id_heap = NULL;
 	memset(&ev->run, 0, sizeof(ev->run));
-	decode_id(d);
-	if (ev->fate == FATE_HANDLE && d->sub->max_age_ms > 0 && ev->msg.timestamp_ms >= 0 &&
-	    now_ms - ev->msg.timestamp_ms > d->sub->max_age_ms)
-		bad(d, FATE_TOO_OLD, "%s", "older than max_age");
+	ev->origin.topic = ev->msg.topic;
+	ev->origin.partition = ev->msg.partition;
+	ev->origin.offset = ev->msg.offset;
+	ev->origin.timestamp_ms = ev->msg.timestamp_ms;
+	ev->chained = false;
+	ev->replays = ev->retries = ev->failed_before = ev->crashes_before = 0;
+	ev->due.us = 0;
+	if (d->sub->retry.topic != NULL && strcmp(ev->msg.topic, d->sub->retry.topic) == 0)
+		decode_retry(d, now_ms);
+	else
+		decode_id(d);
+	if (ev->fate == FATE_HANDLE && d->sub->max_age_ms > 0 && ev->origin.timestamp_ms >= 0 &&
+	    !ev->chained && now_ms - ev->origin.timestamp_ms > d->sub->max_age_ms)
+		decode_bad(d, FATE_TOO_OLD, "%s", "older than max_age");
 	if (ev->fate == FATE_HANDLE)
 		decode_route(d);
 	ev->check = (uint32_t)keyed_hash_64(d->hash_key, ev->msg.payload) ^

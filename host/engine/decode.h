@@ -27,4 +27,7 @@ void decode_event(struct decoder *d, struct event *ev, int64_t now_ms);
 /* What decode_event leaves in ev beside msg. */
 void event_clear(struct event *ev);		/* frees message, id and reason; ev itself stays */
 
+/* The ledger id of a retry or replay: of (0, 0) it is that of the event itself. */
+void decode_chain_id(const uint8_t key[16], const uint8_t id_hash[16], uint32_t replays, uint32_t retries, uint8_t ret[16]);
+
 #endif

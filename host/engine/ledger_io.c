@@ -47,9 +47,9 @@ static void give_back(void *arg, struct event *ev)
 	struct ledger_io *io = arg;
 
 	recorder_back(io->recorder, ev, ev->finished);
-	if (ev->finished && ev->msg.timestamp_ms >= 0)
+	if (ev->finished && ev->origin.timestamp_ms >= 0)
 		series_observe(
-		    io->s->series.event_seconds, (double)(io->wall_ms - ev->msg.timestamp_ms) / 1e3);
+		    io->s->series.event_seconds, (double)(io->wall_ms - ev->origin.timestamp_ms) / 1e3);
 	ev->mail.kind = MAIL_EVENT;
 	/* One chain a round: the poller is woken once. */
 	ev->mail.next = io->back_newest;
@@ -96,6 +96,29 @@ static void flush_back(struct ledger_io *io)
 
 /* ---- Mail */
 
+/* The newest of an event and its retries and replays: what is parked goes on under another id, and so may what is
+ * dead. */
+static int follow_chain(struct ledger_io *io, const uint8_t id[16], struct query *q)
+{
+	const uint8_t *key = client_view(io->client)->meta.hash_key;
+	uint32_t replays = 0, retries = 0;
+	int r = link_find(&io->link, id, &q->entry);
+
+	while (r == 0 && (q->entry.state == ENTRY_PARKED || q->entry.state == ENTRY_DEAD)) {
+		struct entry next;
+		uint8_t hash[16];
+
+		replays += q->entry.state == ENTRY_DEAD;
+		retries = q->entry.state == ENTRY_DEAD ? 0 : retries + 1;
+		decode_chain_id(key, id, replays, retries, hash);
+		r = link_find(&io->link, hash, &next);
+		if (r < 0 || next.state == ENTRY_ABSENT)
+			break;
+		q->entry = next;
+	}
+	return r;
+}
+
 static void answer_query(struct ledger_io *io, struct query *q)
 {
 	const struct client_view *v = client_view(io->client);
@@ -104,7 +127,7 @@ static void answer_query(struct ledger_io *io, struct query *q)
 	q->result = -EAGAIN;
 	if (v->current != NULL) {
 		keyed_hash_128(v->meta.hash_key, q->id, hash);
-		q->result = link_find(&io->link, hash, &q->entry);
+		q->result = follow_chain(io, hash, q);
 		snprintf(q->owner, sizeof(q->owner), "%s", ledger_owner(io, &q->entry.session));
 	}
 	sem_post(&q->done);
@@ -228,6 +251,7 @@ static void round_of(struct ledger_io *io)
 	}
 	lease.us = io->must_read || io->link.stale || io->session_gone ? 0
 								       : atomic_load(&io->s->lease_until_us);
+	flow_set_retry_topic(io->flow, atomic_load_explicit(&io->s->has_retry_topic, memory_order_relaxed));
 	flow_set_gate(io->flow, gate_ask(io->deps.gate, io->s, flow_wants_alone(io->flow)));
 	flow_step(io->flow, now, lease);
 	gate_done(io->deps.gate, io->s, flow_running(io->flow));

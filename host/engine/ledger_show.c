@@ -124,10 +124,10 @@ void ledger_fault(struct ledger_io *io, int error)
 static void log_event(
     enum log_level level, const char *message, const struct ledger_io *io, const struct event *ev)
 {
-	log_at(level, message, LOG_TEXT("subscription", io->s->conf->name), LOG_TEXT("topic", ev->msg.topic),
-	    LOG_INT("partition", ev->msg.partition), LOG_INT("offset", ev->msg.offset),
-	    LOG_BYTES("event_id", ev->id), LOG_INT("attempt", ev->run.attempt),
-	    LOG_TEXT("why", ev->run.why == NULL ? "" : ev->run.why));
+	log_at(level, message, LOG_TEXT("subscription", io->s->conf->name),
+	    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
+	    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id),
+	    LOG_INT("attempt", ev->run.attempt), LOG_TEXT("why", ev->run.why == NULL ? "" : ev->run.why));
 }
 
 void ledger_note(void *arg, enum flow_note note, struct event *ev)
@@ -143,6 +143,7 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 		break;
 	case FLOW_UNROUTED: series_add(m->unrouted, 1); break;
 	case FLOW_TAKEOVER: series_add(m->takeovers, 1); break;
+	case FLOW_RERUN_REPLAY: series_add(m->reruns_replay, 1); break;
 	case FLOW_RERUN_RETRY: series_add(m->reruns_retry, 1); break;
 	case FLOW_RERUN_TAKEOVER: series_add(m->reruns_takeover, 1); break;
 	case FLOW_RERUN_CRASH: series_add(m->reruns_crash, 1); break;
@@ -162,6 +163,7 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 			       io->s->config->handlers[ev->handler].name, "cancelled"),
 		    1);
 		break;
+	case FLOW_HANDED_OVER: log_event(LOG_INFO, "to the retry topic", io, ev); break;
 	case FLOW_LETTER_FAILED:
 	case FLOW_NOTHING: break;
 	}
@@ -194,9 +196,9 @@ void ledger_late(void *arg, struct event *ev)
 	    ev->run.overran ? "event is past max_run: the engine is restarted, and it counts as a crash"
 			    : "event is past its handler's timeout",
 	    LOG_TEXT("subscription", io->s->conf->name),
-	    LOG_TEXT("handler", io->s->config->handlers[ev->handler].name), LOG_TEXT("topic", ev->msg.topic),
-	    LOG_INT("partition", ev->msg.partition), LOG_INT("offset", ev->msg.offset),
-	    LOG_BYTES("event_id", ev->id));
+	    LOG_TEXT("handler", io->s->config->handlers[ev->handler].name),
+	    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
+	    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id));
 	if (!ev->run.overran)
 		return;
 	recorder_overran(ev);

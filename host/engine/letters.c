@@ -6,7 +6,8 @@
 
 #define HEADER_PREFIX "semel.dlq."
 /* As many as are known of a failure, see write_headers. */
-#define OWN_HEADERS 13
+#define OWN_HEADERS 14
+#define RETRY_PREFIX "semel.retry."
 
 /* What one subscription's last letter met; under `lock`. */
 struct trouble {
@@ -22,16 +23,23 @@ struct letters {
 	struct trouble troubles[];
 };
 
-static void note_trouble(struct letters *l, unsigned sub, const char *code, const char *text)
+static void note_trouble(
+    struct letters *l, unsigned sub, const char *topic, const char *code, const char *text)
 {
 	struct trouble *t = &l->troubles[sub];
 
 	pthread_mutex_lock(&l->lock);
 	t->set = code != NULL;
 	if (code != NULL)
-		snprintf(t->text, sizeof(t->text), "dead letter to %s failed: %s (%s)",
-		    l->subs[sub]->conf->dead_letter.topic, text, code);
+		snprintf(t->text, sizeof(t->text), "a record to %s failed: %s (%s)", topic, text, code);
 	pthread_mutex_unlock(&l->lock);
+}
+
+static const char *topic_of(const struct letters *l, const struct event *ev)
+{
+	const struct config_subscription *conf = l->subs[ev->run.sub]->conf;
+
+	return ev->f.hand_over ? conf->retry.topic : conf->dead_letter.topic;
 }
 
 static void answer(struct letters *l, struct event *ev, const char *code, const char *text)
@@ -39,17 +47,19 @@ static void answer(struct letters *l, struct event *ev, const char *code, const 
 	unsigned sub = ev->run.sub;
 
 	if (code != NULL) {
-		log_at(LOG_ERROR, "dead letter failed; it is tried again and its key waits",
+		log_at(LOG_ERROR,
+		    ev->f.hand_over ? "retry record failed; it is tried again and its key waits"
+				    : "dead letter failed; it is tried again and its key waits",
 		    LOG_TEXT("subscription", l->subs[sub]->conf->name),
-		    LOG_TEXT("dead_letter_topic", l->subs[sub]->conf->dead_letter.topic),
-		    LOG_TEXT("topic", ev->msg.topic), LOG_INT("partition", ev->msg.partition),
-		    LOG_INT("offset", ev->msg.offset), LOG_BYTES("event_id", ev->id), LOG_TEXT("code", code),
-		    LOG_TEXT("why", text));
+		    LOG_TEXT(ev->f.hand_over ? "retry_topic" : "dead_letter_topic", topic_of(l, ev)),
+		    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
+		    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id),
+		    LOG_TEXT("code", code), LOG_TEXT("why", text));
 		series_add(metrics_series(l->metrics, METRIC_KAFKA_ERRORS, code), 1);
 	}
-	note_trouble(l, sub, code, text);
+	note_trouble(l, sub, topic_of(l, ev), code, text);
 	ev->letter_ok = code == NULL;
-	if (code == NULL && ev->f.oversize)
+	if (code == NULL && ev->f.oversize && !ev->f.hand_over)
 		ev->f.reason = DLQ_OVERSIZE;
 	else if (code != NULL && strcmp(code, "MSG_SIZE_TOO_LARGE") == 0)
 		ev->f.oversize = true;
@@ -117,16 +127,33 @@ static void write_headers(
 		add_bytes(h, HEADER_PREFIX "handler_version", bytes_of_text(handler_version));
 	}
 	add_number(h, HEADER_PREFIX "attempts", ev->run.attempt);
-	add_bytes(h, HEADER_PREFIX "topic", bytes_of_text(ev->msg.topic));
-	add_number(h, HEADER_PREFIX "partition", ev->msg.partition);
-	add_number(h, HEADER_PREFIX "offset", ev->msg.offset);
-	add_number(h, HEADER_PREFIX "timestamp", ev->msg.timestamp_ms);
+	add_bytes(h, HEADER_PREFIX "topic", bytes_of_text(ev->origin.topic));
+	add_number(h, HEADER_PREFIX "partition", ev->origin.partition);
+	add_number(h, HEADER_PREFIX "offset", ev->origin.offset);
+	add_number(h, HEADER_PREFIX "timestamp", ev->origin.timestamp_ms);
 	add_bytes(h, HEADER_PREFIX "event_id", ev->id);
 	add_number(h, HEADER_PREFIX "failed_at", wall_ms());
-	add_number(h, HEADER_PREFIX "replays", 0);
+	add_number(h, HEADER_PREFIX "replays", ev->replays);
+	add_number(h, HEADER_PREFIX "retries", ev->retries);
 }
 
-/* The record's own headers without those of an earlier letter, then ours.  Letters are rare: they may allocate. */
+/* What the next run has to know, in the retry topic. */
+static void write_retry_headers(struct own_headers *h, const struct event *ev)
+{
+	h->n = 0;
+	add_number(h, RETRY_PREFIX "due", ev->f.wait_until_ms);
+	add_bytes(h, RETRY_PREFIX "event_id", ev->id);
+	add_number(h, RETRY_PREFIX "retries", (int64_t)ev->retries + 1);
+	add_number(h, RETRY_PREFIX "replays", ev->replays);
+	add_number(h, RETRY_PREFIX "failed", ev->run.failed);
+	add_number(h, RETRY_PREFIX "crashes", ev->run.crashes);
+	add_bytes(h, RETRY_PREFIX "topic", bytes_of_text(ev->origin.topic));
+	add_number(h, RETRY_PREFIX "partition", ev->origin.partition);
+	add_number(h, RETRY_PREFIX "offset", ev->origin.offset);
+	add_number(h, RETRY_PREFIX "timestamp", ev->origin.timestamp_ms);
+}
+
+/* The record's own headers without those of an earlier letter or retry, then ours.  Letters are rare: they may allocate. */
 static struct kafka_header *all_headers(struct event *ev, const struct own_headers *own, size_t *ret_n)
 {
 	struct kafka_header *list;
@@ -140,7 +167,8 @@ static struct kafka_header *all_headers(struct event *ev, const struct own_heade
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < n && ev->msg.ops->header_at(&ev->msg, i, &name, &value); i++)
-		if (strncmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
+		if (strncmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 &&
+		    strncmp(name, RETRY_PREFIX, strlen(RETRY_PREFIX)) != 0)
 			list[k++] = (struct kafka_header){ name, value };
 	memcpy(list + k, own->list, own->n * sizeof(*list));
 	*ret_n = k + own->n;
@@ -158,31 +186,55 @@ static int send_without_value(struct letters *l, struct event *ev, struct kafka_
 	list[own_at].value = bytes_of_text(dlq_reason_name(DLQ_OVERSIZE));
 	list[own_at + 1].value = bytes_of_text(detail);
 	return kafka_producer_send(
-	    l->producer, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, ev->msg.timestamp_ms, ev);
+	    l->producer, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, ev->origin.timestamp_ms, ev);
+}
+
+/* Whether it fits, the broker says, with the acknowledgement. */
+static int send_retry(struct letters *l, struct event *ev, const struct kafka_header *list, size_t n)
+{
+	const struct subscription *s = l->subs[ev->run.sub];
+	/* Stamped now: by the event's own time the topic could drop it at once. */
+	int r = kafka_producer_send(
+	    l->producer, s->conf->retry.topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
+
+	if (r != -EMSGSIZE)
+		return r;
+	answer(l, ev, "MSG_SIZE_TOO_LARGE", "larger than message.max.bytes");
+	return 0;
+}
+
+static int send_letter(
+    struct letters *l, struct event *ev, struct kafka_header *list, size_t n, size_t own_at)
+{
+	const char *topic = l->subs[ev->run.sub]->conf->dead_letter.topic;
+	int r = ev->f.oversize ? -EMSGSIZE
+			       : kafka_producer_send(l->producer, topic, ev->msg.key, ev->msg.payload, list,
+				     n, ev->origin.timestamp_ms, ev);
+
+	if (r != -EMSGSIZE)
+		return r;
+	ev->f.oversize = true;
+	return send_without_value(l, ev, list, n, own_at, topic);
 }
 
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version)
 {
-	struct subscription *s = l->subs[sub];
 	struct own_headers own;
 	struct kafka_header *list;
 	size_t n;
 	int r;
 
 	ev->run.sub = sub;
-	write_headers(&own, s, ev, handler_version);
+	if (ev->f.hand_over)
+		write_retry_headers(&own, ev);
+	else
+		write_headers(&own, l->subs[sub], ev, handler_version);
 	list = all_headers(ev, &own, &n);
 	if (list == NULL) {
 		answer(l, ev, "_OUT_OF_MEMORY", "no memory for the headers");
 		return;
 	}
-	r = ev->f.oversize ? -EMSGSIZE
-			   : kafka_producer_send(l->producer, s->conf->dead_letter.topic, ev->msg.key,
-				 ev->msg.payload, list, n, ev->msg.timestamp_ms, ev);
-	if (r == -EMSGSIZE) {
-		ev->f.oversize = true;
-		r = send_without_value(l, ev, list, n, n - own.n, s->conf->dead_letter.topic);
-	}
+	r = ev->f.hand_over ? send_retry(l, ev, list, n) : send_letter(l, ev, list, n, n - own.n);
 	free(list);
 	if (r < 0)
 		answer(l, ev, "_LOCAL", strerror(-r));

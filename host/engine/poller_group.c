@@ -32,14 +32,22 @@ struct partition *poller_partition(struct poller *p, const char *topic, int32_t 
 
 /* ---- Where to begin */
 
-/* The topics of a list, each once. */
-static size_t topics_of(const struct kafka_topic_partition *list, size_t n, const char **ret_topics)
+static bool is_retry(const struct poller *p, const char *topic)
+{
+	return strcmp(topic, p->s->conf->retry.topic) == 0;
+}
+
+/* The topics of a list, each once, without the retry topic. */
+static size_t topics_of(
+    const struct poller *p, const struct kafka_topic_partition *list, size_t n, const char **ret_topics)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t j = 0;
 
+		if (is_retry(p, list[i].topic))
+			continue;
 		while (j < k && ret_topics[j] != list[i].topic)
 			j++;
 		if (j == k)
@@ -112,12 +120,16 @@ static int resolve(struct poller *p, struct kafka_topic_partition *list, size_t 
 	char why[256];
 	int used, r = 0;
 
-	for (size_t i = 0; i < n; i++)
+	/* `start` is about the subscription's own topics: of the retry topic nothing may be passed over. */
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (list[i].offset < 0 && is_retry(p, list[i].topic))
+			r = start_late(p, &list[i]);
 		missing += list[i].offset < 0;
-	if (missing == 0)
-		return 0;
+	}
+	if (missing == 0 || r < 0)
+		return r;
 	topics = calloc(n, sizeof(*topics));
-	n_topics = topics_of(list, n, topics);
+	n_topics = topics_of(p, list, n, topics);
 	used = kafka_consumer_group_used(p->consumer, topics, n_topics, ASK_MS, why, sizeof(why));
 	if (used < 0) {
 		poller_set_state(p, SUB_BLOCKED, "%s", why);
@@ -173,6 +185,8 @@ static int assign(void *arg, struct kafka_topic_partition *list, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		begin(p, &list[i], r < 0);
+		if (is_retry(p, list[i].topic))
+			atomic_store(&p->s->has_retry_topic, true);
 		log_at(LOG_INFO, "partition assigned", LOG_TEXT("subscription", p->s->conf->name),
 		    LOG_TEXT("topic", list[i].topic), LOG_INT("partition", list[i].partition),
 		    LOG_INT("offset", list[i].offset));

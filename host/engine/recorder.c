@@ -223,10 +223,10 @@ void recorder_give(struct recorder *r, struct event *ev)
 {
 	struct box_run run = { .id = ev->id_hash,
 		.id_text = ev->id,
-		.topic = ev->msg.topic,
+		.topic = ev->origin.topic,
 		.handler = r->s->config->handlers[ev->handler].name,
-		.partition = ev->msg.partition,
-		.offset = ev->msg.offset,
+		.partition = ev->origin.partition,
+		.offset = ev->origin.offset,
 		.fence = ev->run.fence,
 		.check = ev->check,
 		.attempt = (uint16_t)ev->run.attempt };

@@ -37,7 +37,8 @@ static void make_series(struct subscription *s)
 		.reruns_retry = metrics_series(m, METRIC_RERUNS, name, "retry"),
 		.reruns_takeover = metrics_series(m, METRIC_RERUNS, name, "takeover"),
 		.reruns_crash = metrics_series(m, METRIC_RERUNS, name, "crash"),
-		.reruns_loss = metrics_series(m, METRIC_RERUNS, name, "loss") };
+		.reruns_loss = metrics_series(m, METRIC_RERUNS, name, "loss"),
+		.reruns_replay = metrics_series(m, METRIC_RERUNS, name, "replay") };
 	for (unsigned r = 0; r < DLQ_N_REASONS; r++)
 		s->series.dead_letters[r] = metrics_series(
 		    m, METRIC_DEAD_LETTERS, name, dlq_reason_name((enum dlq_reason)r));

@@ -76,7 +76,7 @@ struct sub_status {			/* under `lock` */
 struct sub_series {			/* metrics of this subscription, made at setup */
 	struct series *duplicates, *unrouted, *conflicts, *lease_lost, *takeovers, *in_flight, *in_flight_bytes,
 	    *retry_waiting, *oldest, *paused, *event_seconds, *queue_seconds, *ledger_up, *ledger_entries, *ledger_segments, *healed, *orphans,
-	    *dropped, *reruns_retry, *reruns_takeover, *reruns_crash, *reruns_loss;
+	    *dropped, *reruns_retry, *reruns_takeover, *reruns_crash, *reruns_loss, *reruns_replay;
 	struct series *dead_letters[DLQ_N_REASONS];
 };
 
@@ -106,6 +106,8 @@ struct subscription {
 	 * unless alone; how many are with workers.  The ledger thread writes. */
 	_Atomic bool busy, shut;
 	_Atomic int running;
+	/* The retry topic exists: a partition of it was assigned here, once.  The poller writes. */
+	_Atomic bool has_retry_topic;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */
 	_Atomic bool blocked;
 

@@ -5,6 +5,7 @@
  *
  *   ok retry reject skip cancelled   end with this outcome
  *   retry:MS                         end with RETRY after MS milliseconds
+ *   delay:MS                         RETRY after MS milliseconds at the first attempt, then go on with the next word
  *   fail:N                           RETRY while attempt <= N, then go on with the next word
  *   outcome:N                        end with the number N
  *   sleep:MS                         sleep, deaf to cancellation
@@ -15,7 +16,8 @@
  *
  * Without one of the first group at its end the outcome is OK.  With `path`
  * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file, or
- * with `json` a line {"key","id","attempt","redelivered"}.
+ * with `json` a line {"key","id","attempt","redelivered","at_ms","due_ms"}: when it ended, and when it was due if it
+ * came by the retry topic, else 0.
  */
 #include <semel/handler.h>
 
@@ -115,6 +117,8 @@ static int obey(const struct semel_event *e, const char *word)
 		return semel_end(e, SEMEL_RETRY, n, "debug: %s", word);
 	if (strncmp(word, "fail:", 5) == 0 && (long)e->attempt <= n)
 		return semel_end(e, SEMEL_RETRY, -1, "debug: %s, attempt %u", word, e->attempt);
+	if (strncmp(word, "delay:", 6) == 0 && e->attempt == 1)
+		return semel_end(e, SEMEL_RETRY, n, "debug: %s", word);
 	if (strncmp(word, "outcome:", 8) == 0)
 		return (int)n;
 	if (strncmp(word, "sleep:", 6) == 0)
@@ -126,6 +130,23 @@ static int obey(const struct semel_event *e, const char *word)
 	return -1;
 }
 
+static long long number_of(struct semel_bytes b)
+{
+	char text[24] = "";
+
+	if (b.data != NULL && b.len < sizeof(text))
+		memcpy(text, b.data, b.len);
+	return strtoll(text, NULL, 10);
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
 static int note(const struct debug *d, const struct semel_event *e)
 {
 	char line[2400];
@@ -133,9 +154,10 @@ static int note(const struct debug *d, const struct semel_event *e)
 
 	if (d->json)
 		n = snprintf(line, sizeof(line),
-		    "{\"key\":\"%.*s\",\"id\":\"%.*s\",\"attempt\":%u,\"redelivered\":%s}\n", (int)e->key.len,
-		    e->key.len == 0 ? "" : (const char *)e->key.data, (int)e->id.len,
-		    (const char *)e->id.data, e->attempt, e->redelivered ? "true" : "false");
+		    "{\"key\":\"%.*s\",\"id\":\"%.*s\",\"attempt\":%u,\"redelivered\":%s,\"at_ms\":%lld,\"due_ms\":%lld}\n",
+		    (int)e->key.len, e->key.len == 0 ? "" : (const char *)e->key.data, (int)e->id.len,
+		    (const char *)e->id.data, e->attempt, e->redelivered ? "true" : "false", now_ms(),
+		    number_of(e->host->header(e, "semel.retry.due")));
 	else
 		n = snprintf(line, sizeof(line), "%.*s %u %d\n", (int)e->id.len, (const char *)e->id.data,
 		    e->attempt, e->redelivered);

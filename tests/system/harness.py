@@ -234,9 +234,9 @@ class SystemTest(unittest.TestCase):
             words += ["-Z"]
         subprocess.run(words, input=text if isinstance(text, bytes) else text.encode(), check=True)
 
-    def letters(self, topic=None):
-        """The dead letters: a list of (key, value, headers)."""
-        done = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.brokers, "-t", (topic or self.topic) + ".dead", "-J"],
+    def letters(self, topic=None, end=".dead"):
+        """The dead letters, or what lies in another topic: a list of (key, value, headers)."""
+        done = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.brokers, "-t", (topic or self.topic) + end, "-J"],
                               capture_output=True, check=True)
         out = []
         for line in done.stdout.decode("utf-8", "replace").splitlines():

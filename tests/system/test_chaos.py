@@ -9,13 +9,20 @@ from harness import SystemTest, main, wait, LONG
 
 class Chaos(SystemTest):
     def test_every_event_is_handled_or_put_aside_for_its_reason(self):
-        count, kills, crash, hang = (1000000, 200, 50, 10) if LONG else (60000, 12, 3, 1)
-        options = ["--count", count, "--keys", 10000, "--crash", crash, "--hang", hang, "--poison", 0.5, "--flaky", 0.5,
+        self.chaos(*((1000000, 200, 50, 10) if LONG else (60000, 12, 3, 1)))
+
+    def test_the_same_with_retries_in_a_topic(self):
+        self.load("topic", "--partitions", 4, topic=self.topic + ".retry")
+        self.chaos(*((300000, 60, 15, 3) if LONG else (40000, 12, 2, 0)), flaky=5,
+                   retry=f'mode = "topic"; topic = "{self.topic}.retry";')
+
+    def chaos(self, count, kills, crash, hang, flaky=0.5, retry=""):
+        options = ["--count", count, "--keys", 10000, "--crash", crash, "--hang", hang, "--poison", 0.5, "--flaky", flaky,
                    "--duplicates", 2]
         redis = self.redis()
         self.make_topics(8)
         d = self.daemon("a", redis, workers=8, handler='plugin = "debug.so"; timeout = "1s"; max_run = "2s";',
-                        settings=f'path = "{self.witness("a")}"; json = true;', sub='retry = { backoff = "50ms"; };')
+                        settings=f'path = "{self.witness("a")}"; json = true;', sub=f'retry = {{ backoff = "50ms"; {retry} }};')
         d.wait_state("running")
         producer = threading.Thread(target=self.load, args=("produce", "--rate", 4000, *options))
         producer.start()

@@ -16,6 +16,7 @@ static const char usage[] =
     "  --size BYTES (100)    --rate N (0: as fast as it goes)    --prefix TEXT (e)  --seed N (1)\n"
     "  --duplicates PERCENT  --flaky PERCENT (header debug: fail:2)  --poison PERCENT (header debug: reject)\n"
     "  --crash N, --hang N   so many of them, spread evenly (header debug: segv, hang)\n"
+    "  --delays MS           each asks to be retried after 100 to MS milliseconds (header debug: delay:N)\n"
     "  --dead-topic NAME     --json\n";
 
 /* True for n of all events, from `first` of each stretch on. */
@@ -26,9 +27,13 @@ static bool is_of(const struct load *l, long i, long n, long first)
 	return every > 0 && i % every == first % every && i / every < n;
 }
 
-const char *load_debug(const struct load *l, long i, const char **ret_reason)
+const char *load_debug(const struct load *l, long i, const char **ret_reason, char text[32])
 {
 	*ret_reason = NULL;
+	if (l->delays > 100) {
+		snprintf(text, 32, "delay:%ld", 100 + i * 7919 % (l->delays - 100));
+		return text;
+	}
 	if (is_of(l, i, l->crash, 7)) {
 		*ret_reason = "crashed";
 		return "segv";
@@ -73,6 +78,7 @@ static void take(struct load *l, int option, const char *value)
 	case 'f': l->flaky = strtod(value, NULL); break;
 	case 'o': l->poison = strtod(value, NULL); break;
 	case 'c': l->crash = strtol(value, NULL, 10); break;
+	case 'y': l->delays = strtol(value, NULL, 10); break;
 	case 'H': l->hang = strtol(value, NULL, 10); break;
 	case 'D': l->dead_topic = value; break;
 	case 'j': l->json = true; break;
@@ -87,7 +93,8 @@ int main(int argc, char **argv)
 		{ "size", 1, NULL, 's' }, { "rate", 1, NULL, 'r' }, { "prefix", 1, NULL, 'p' },
 		{ "seed", 1, NULL, 'S' }, { "duplicates", 1, NULL, 'd' }, { "flaky", 1, NULL, 'f' },
 		{ "poison", 1, NULL, 'o' }, { "dead-topic", 1, NULL, 'D' }, { "crash", 1, NULL, 'c' },
-		{ "hang", 1, NULL, 'H' }, { "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+		{ "hang", 1, NULL, 'H' }, { "delays", 1, NULL, 'y' }, { "json", 0, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
 	struct load l = { .topic = "events",
 		.prefix = "e",
 		.count = 1000,

@@ -18,7 +18,7 @@
 
 struct load {
 	const char *brokers, *topic, *prefix, *dead_topic;
-	long count, keys, size, rate, partitions, crash, hang;
+	long count, keys, size, rate, partitions, crash, hang, delays;
 	double duplicates, flaky, poison;	/* percent */
 	uint64_t seed;
 	bool json;
@@ -35,7 +35,7 @@ int load_verify(const struct load *l);
 
 /* What is special about event i: percent of `share` by a hash of seed, i and salt. */
 /* The header `debug` of event i, and the reason of the dead letter that it comes to; NULL: none. */
-const char *load_debug(const struct load *l, long i, const char **ret_reason);
+const char *load_debug(const struct load *l, long i, const char **ret_reason, char text[32]);
 bool load_chance(const struct load *l, long i, unsigned salt, double share);
 
 #endif

@@ -92,7 +92,8 @@ int load_ends(const struct load *l)
 static void send_one(rd_kafka_t *rk, const struct load *l, long i, bool copy, char *payload)
 {
 	char id[64], key[32];
-	const char *reason, *debug = load_debug(l, i, &reason);
+	char text[32];
+	const char *reason, *debug = load_debug(l, i, &reason, text);
 	int n;
 
 	snprintf(id, sizeof(id), "%s-%ld", l->prefix, i);

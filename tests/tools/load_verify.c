@@ -106,6 +106,7 @@ static void take_letter(const struct load *l, const rd_kafka_message_t *m, struc
 	rd_kafka_headers_t *headers;
 	const void *value;
 	const char *reason;
+	char text[32];
 	size_t size;
 	long i;
 
@@ -117,7 +118,7 @@ static void take_letter(const struct load *l, const rd_kafka_message_t *m, struc
 	if (i < 0)
 		return;
 	seen[i].letters++;
-	(void)load_debug(l, i, &reason);
+	(void)load_debug(l, i, &reason, text);
 	seen[i].misjudged += reason == NULL ||
 			     rd_kafka_header_get_last(headers, "semel.dlq.reason", &value, &size) !=
 				 RD_KAFKA_RESP_ERR_NO_ERROR ||
