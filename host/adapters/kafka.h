@@ -49,6 +49,10 @@ int kafka_consumer_new(const struct config *c, const struct config_subscription 
 /* To the subscription's topics, and to its retry topic, once that exists. */
 int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size);
 
+/* Leaves the group and joins it anew.  A static member that comes back is given what it had, even if it subscribes to
+ * other topics now, and as the leader it would never be asked who shall have these. */
+int kafka_consumer_rejoin(struct kafka_consumer *k, char *why, size_t size);
+
 /* One record, or nothing within timeout_ms.  1: *ret_message is filled (the caller frees it through its ops);
  * 0: none (also after callbacks ran). */
 int kafka_consumer_poll(struct kafka_consumer *k, int timeout_ms, struct message *ret_message);

@@ -88,6 +88,7 @@ struct box_section {
 	struct box_session past[BOX_MAX_SESSIONS];
 	_Atomic uint32_t has_session;
 	struct box_session session;	/* of the engine at hand */
+	_Atomic uint64_t subscribed;	/* a hash of the topics that the group was joined for; the poller's; 0: not known */
 	uint32_t doubtful;		/* stores may be missing: everything open was begun */
 };
 

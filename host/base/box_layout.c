@@ -146,6 +146,7 @@ static void carry_over(struct box *b, const struct box_section *from, struct box
 		add_past(to, &from->past[i]);
 	if (atomic_load(&from->has_session))
 		add_past(to, &from->session);
+	atomic_store(&to->subscribed, atomic_load(&from->subscribed));
 	to->doubtful = doubtful || from->doubtful;
 	for (uint32_t i = 0; i < from->n_slots; i++) {
 		const struct box_slot *slot = box_slot(b, from, i);

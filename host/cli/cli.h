@@ -35,6 +35,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
+int cmd_dlq(int argc, char **argv);
 int cmd_event(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
 int cmd_hold(int argc, char **argv);

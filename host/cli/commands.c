@@ -16,6 +16,18 @@ const struct command cli_commands[] = {
 	{ "event", "SUBSCRIPTION ID [--json] [--admin SOCKET]", "what the ledger knows of one event id",
 	    "ID is the id as text; --base64 takes it as base64.  Exit status 1: the ledger does not know it.",
 	    cmd_event },
+	{ "dlq",
+	    "list|replay SUB, show|add SUB ID [--reason R] [--handler H] [--id ID] [--since T] [--until T] [--limit N]",
+	    "dead letters: find, look at, replay; put an event aside",
+	    "  list     a table, and how many of each reason and handler; --json\n"
+	    "  show     headers and payload of the letter PARTITION:OFFSET, or of all letters of an id; --raw: the payload alone\n"
+	    "  replay   publish them to the retry topic, from where they are run again: attempts start anew, other groups see\n"
+	    "           nothing.  --dry-run counts only; --rate N a second.  Ctrl-C stops it and says how to go on (--from);\n"
+	    "           a letter that is replayed twice is run once\n"
+	    "  add      ask the daemon to put a waiting, retrying or stuck event aside (reason operator); --detail TEXT\n"
+	    "T: 2h (ago), 2026-01-31T12:00:00Z or Unix milliseconds; it is when the letter was written that counts.\n"
+	    "Letters of id_conflict are refused, those without an id skipped.",
+	    cmd_dlq },
 	{ "route", "--events FILE [-c FILE] [--json]",
 	    "id, key, route and handler of each event of a file; no server needed",
 	    "FILE holds one JSON object a line: {\"topic\":...,\"key\":...,\"headers\":{...},\"payload\":...}.",

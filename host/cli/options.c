@@ -20,7 +20,13 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		{ "keys", no_argument, NULL, 'k' }, { "markdown", no_argument, NULL, 'm' },
 		{ "base64", no_argument, NULL, 'b' }, { "events", required_argument, NULL, 'e' },
 		{ "produce", required_argument, NULL, 'p' }, { "rate", required_argument, NULL, 'r' },
-		{ "connect", no_argument, NULL, 'C' }, { NULL, 0, NULL, 0 } };
+		{ "connect", no_argument, NULL, 'C' }, { "dry-run", no_argument, NULL, 'd' },
+		{ "raw", no_argument, NULL, 'R' }, { "reason", required_argument, NULL, 'N' },
+		{ "handler", required_argument, NULL, 'h' }, { "id", required_argument, NULL, 'i' },
+		{ "since", required_argument, NULL, 's' }, { "until", required_argument, NULL, 'u' },
+		{ "limit", required_argument, NULL, 'l' }, { "from", required_argument, NULL, 'f' },
+		{ "detail", required_argument, NULL, 'D' }, { "to", required_argument, NULL, 't' },
+		{ "topic", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	*o = (struct cli_options){ .config = SEMEL_CONFIG_FILE };
@@ -41,6 +47,18 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		case 'p': o->produce = optarg; break;
 		case 'r': o->rate = optarg; break;
 		case 'C': o->connect = true; break;
+		case 'd': o->dry_run = true; break;
+		case 'R': o->raw = true; break;
+		case 'N': o->reason = optarg; break;
+		case 'h': o->handler = optarg; break;
+		case 'i': o->id = optarg; break;
+		case 's': o->since = optarg; break;
+		case 'u': o->until = optarg; break;
+		case 'l': o->limit = optarg; break;
+		case 'f': o->from = optarg; break;
+		case 'D': o->detail = optarg; break;
+		case 't': o->to = optarg; break;
+		case 'T': o->topic = optarg; break;
 		default:
 			return cli_usage(
 			    argv[0], "unknown option, or one without its value: %s", argv[optind - 1]);

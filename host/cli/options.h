@@ -15,7 +15,9 @@ struct cli_options {
 	bool config_given;
 	const char *admin;		/* --admin; NULL: not given */
 	bool json, keys, markdown, base64, connect;
+	bool dry_run, raw;
 	const char *events, *produce, *rate;
+	const char *reason, *handler, *id, *since, *until, *limit, *from, *detail, *to, *topic;
 	int argc;			/* what is left */
 	char **argv;
 };

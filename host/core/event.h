@@ -108,6 +108,9 @@ struct event {
 		bool wait_failed;	/* its back-off counts as a failed attempt */
 		bool held;		/* its id is claimed, or being claimed, by it */
 		bool lost;		/* its claim went while a worker ran it */
+		bool standing;		/* its partition stands still for it */
+		bool once_more;		/* an operator has said resume: exhausted, it runs all the same */
+		char *aside;		/* an operator puts it aside, and why; owned */
 		bool hand_over;		/* its letter is a record for the retry topic */
 		bool before_ok;		/* what it continues is final, and not done */
 		uint8_t parking;	/* what is under way about what it continues: enum flow_parking */

@@ -133,6 +133,7 @@ void flow_finish(struct flow *f, struct event *ev, bool finished)
 	struct lane *lane;
 
 	timers_del(&f->timers, ev);
+	flow_stand(f, ev, false);
 	event_list_del(ev);
 	flow_unjoin(ev);
 	flow_unhold(f, ev, finished);
@@ -272,8 +273,10 @@ size_t flow_running(const struct flow *f)
 	return f->n_running;
 }
 
-static void due(struct flow *f, struct event *ev)
+void flow_due_now(struct flow *f, struct event *ev)
 {
+	timers_del(&f->timers, ev);
+	flow_stand(f, ev, false);
 	if (ev->f.state == FLOW_DELAYED) {
 		flow_set_counted(f, ev, true);
 		enter(f, ev);
@@ -293,8 +296,7 @@ void flow_step(struct flow *f, struct mono now, struct mono lease_until)
 
 	f->now = now;
 	while ((ev = timers_first(&f->timers)) != NULL && !mono_before(now, ev->f.due)) {
-		timers_del(&f->timers, ev);
-		due(f, ev);
+		flow_due_now(f, ev);
 	}
 	flow_start_ready(f, lease_until);
 }

@@ -41,6 +41,8 @@ enum flow_note {
 	FLOW_CLAIM_LOST,		/* an own claim is not ours any more */
 	FLOW_ORPHAN,			/* an own claim that nobody here held was released; no event */
 	FLOW_DEAD_LETTER,		/* acknowledged; ev->f.reason */
+	FLOW_STANDS,			/* its partition is to stand still: exhausted, or past max_hold; ev->f.standing */
+	FLOW_STANDS_NOT,		/* ... no more */
 	FLOW_HANDED_OVER,		/* the retry topic has it */
 	FLOW_DROPPED,			/* exhausted, recorded dead without a letter */
 	FLOW_LETTER_FAILED,		/* the letter was refused; it is tried again */
@@ -95,6 +97,11 @@ enum flow_gate { FLOW_GATE_OPEN, FLOW_GATE_SHUT, FLOW_GATE_ALONE };
 void flow_set_gate(struct flow *f, enum flow_gate gate);
 bool flow_wants_alone(const struct flow *f);	/* a suspect waits for its turn, or runs */
 size_t flow_running(const struct flow *f);	/* with workers */
+/* An operator's word.  Exhausted events for which their partitions stand still (on_exhausted = "pause") run once more. */
+void flow_resume(struct flow *f);
+/* Events of this id end in the dead-letter topic (reason operator) instead of being run; one that runs is told to give
+ * up, and is put aside unless it ends well.  How many there are. */
+size_t flow_put_aside(struct flow *f, struct bytes id, const char *why);
 /* The retry topic is there: in mode hold, events past max_hold go to it. */
 void flow_set_retry_topic(struct flow *f, bool exists);
 /* Timers that are due, and starts of what may start while now < lease_until. */

@@ -143,9 +143,28 @@ void flow_exhausted(struct flow *f, struct event *ev)
 	if (f->conf->retry.on_exhausted == EXHAUSTED_DROP) {
 		f->out.note(f->out.arg, FLOW_DROPPED, ev);
 		ended(f, ev, FLOW_SETTLE_DEAD);
+	} else if (f->conf->retry.on_exhausted == EXHAUSTED_PAUSE) {
+		/* Recorded as a back-off without end; what failed was counted when it did. */
+		back_off(f, ev, RETRY_MAX_MS, ev->f.state == FLOW_RUNNING, f->wall_ms);
+		ev->f.due = MONO_NEVER;
+		ev->f.once_more = false;
+		flow_stand(f, ev, true);
 	} else {
 		flow_send_letter(f, ev, DLQ_EXHAUSTED, FLOW_SETTLE_DEAD);
 	}
+}
+
+static int64_t held_ms(const struct flow *f, const struct event *ev)
+{
+	return mono_diff_us(f->now, ev->polled) / 1000;
+}
+
+/* Its key waits; past max_hold its partition stands still, so that no more is held up behind it. */
+static void hold(struct flow *f, struct event *ev, int64_t delay_ms, int64_t wall_now_ms)
+{
+	back_off(f, ev, delay_ms, true, wall_now_ms);
+	if (held_ms(f, ev) > f->conf->max_hold_ms)
+		flow_stand(f, ev, true);
 }
 
 /* Does the event go to the retry topic instead of holding its key?  In mode hold only past max_hold. */
@@ -153,8 +172,7 @@ static bool to_topic(const struct flow *f, const struct event *ev, int64_t delay
 {
 	if (f->conf->retry.mode == RETRY_TOPIC)
 		return true;
-	return f->has_retry_topic &&
-	       mono_diff_us(f->now, ev->polled) / 1000 + delay_ms > f->conf->max_hold_ms;
+	return f->has_retry_topic && held_ms(f, ev) + delay_ms > f->conf->max_hold_ms;
 }
 
 static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
@@ -169,7 +187,7 @@ static void failed(struct flow *f, struct event *ev, int64_t wall_now_ms)
 		if (to_topic(f, ev, delay_ms))
 			flow_hand_over(f, ev, wall_now_ms + delay_ms);
 		else
-			back_off(f, ev, delay_ms, true, wall_now_ms);
+			hold(f, ev, delay_ms, wall_now_ms);
 	} else {
 		flow_exhausted(f, ev);
 	}
@@ -191,6 +209,7 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 {
 	assert(ev->f.state == FLOW_RUNNING);
 	f->now = now;
+	f->wall_ms = wall_now_ms;
 	f->n_running--;
 	if (f->alone == ev)
 		f->alone = NULL;
@@ -204,6 +223,11 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 			flow_finish(f, ev, false);
 		else
 			flow_queue(f, ev);
+		return;
+	}
+	if (ev->f.aside != NULL && ev->run.outcome != RUN_NOT_STARTED && ev->run.outcome != SEMEL_OK &&
+	    ev->run.outcome != SEMEL_SKIP) {
+		flow_send_aside(f, ev);
 		return;
 	}
 	switch (ev->run.outcome) {

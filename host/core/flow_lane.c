@@ -98,6 +98,8 @@ void flow_write(struct flow *f, struct event *ev, enum flow_settle settle)
 {
 	event_list_del(ev);
 	timers_del(&f->timers, ev);
+	if (settle != FLOW_SETTLE_WAIT)
+		flow_stand(f, ev, false);
 	ev->f.state = FLOW_WRITE;
 	ev->f.settle = (uint8_t)settle;
 	event_list_add(&f->writes, ev);
@@ -150,14 +152,16 @@ static void start(struct flow *f, struct event *ev, bool alone)
 /* What is not to be run: it is too old, or what earlier runs came to has not been acted on. */
 static bool divert(struct flow *f, struct event *ev, enum flow_past past)
 {
-	if (ev->fate == FATE_TOO_OLD)
+	if (ev->f.aside != NULL)
+		flow_send_aside(f, ev);
+	else if (ev->fate == FATE_TOO_OLD)
 		flow_send_letter(f, ev, DLQ_TOO_OLD, FLOW_SETTLE_DEAD);
 	else if (ev->run.crashes >= f->conf->max_crashes)
 		flow_send_letter(
 		    f, ev, past == FLOW_PAST_TIMEOUT ? DLQ_TIMEOUT : DLQ_CRASHED, FLOW_SETTLE_DEAD);
 	else if (past == FLOW_PAST_REJECTED)
 		flow_send_letter(f, ev, DLQ_REJECTED, FLOW_SETTLE_DEAD);
-	else if (ev->run.failed >= f->conf->retry.attempts)
+	else if (ev->run.failed >= f->conf->retry.attempts && !ev->f.once_more)
 		flow_exhausted(f, ev);
 	else
 		return false;

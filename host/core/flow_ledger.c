@@ -33,6 +33,7 @@ void flow_lost(struct flow *f, struct event *ev)
 	}
 	event_list_del(ev);
 	timers_del(&f->timers, ev);
+	flow_stand(f, ev, false);
 	flow_set_counted(f, ev, true);
 	if (!ev->f.ended)
 		f->out.recorded(

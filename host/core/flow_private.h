@@ -5,6 +5,7 @@
  * flow_ledger.c  filling calls
  * flow_results.c their results, the log as it was read
  * flow_end.c    outcomes, back-offs, dead letters
+ * flow_operator.c resume, putting aside
  * flow_chain.c  records of the retry topic, and what they continue
  *
  * Owns:    -
@@ -56,6 +57,7 @@ struct flow {
 	struct lanes *lanes;
 	struct timers timers;
 	uint64_t random;
+	int64_t wall_ms;		/* Unix time, as last told */
 	struct mono now;		/* of the call under way into the flow */
 
 	/* All events, oldest first. */
@@ -81,6 +83,7 @@ struct flow {
 /* flow.c */
 void flow_finish(struct flow *f, struct event *ev, bool finished);
 void flow_set_timer(struct flow *f, struct event *ev, struct mono due);
+void flow_due_now(struct flow *f, struct event *ev);	/* of DELAYED, WAITING or LETTER */
 struct event *flow_held_find(const struct flow *f, const uint8_t *id);
 void flow_hold(struct flow *f, struct event *ev);
 /* ev holds its id no more; whoever joined it is judged anew, or is a duplicate if `final`. */
@@ -105,6 +108,10 @@ void flow_hand_over(struct flow *f, struct event *ev, int64_t due_ms);	/* to the
 void flow_exhausted(struct flow *f, struct event *ev);
 void flow_give_up_letter(struct flow *f, struct event *ev);
 bool flow_letter_fate(const struct event *ev, enum dlq_reason *ret_reason);
+
+/* flow_operator.c */
+void flow_stand(struct flow *f, struct event *ev, bool stands);
+void flow_send_aside(struct flow *f, struct event *ev);
 
 /* flow_chain.c */
 /* True: ev has to wait for what it continues, or is a duplicate by it; what follows from that was done. */

@@ -32,7 +32,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(IN_FLIGHT_BYTES, "in_flight_bytes", GAUGE, "subscription", "Bytes of all events held, waiting ones included.") \
 	X(RETRY_WAITING, "retry_waiting", GAUGE, "subscription", "Events that wait for their next attempt.") \
 	X(OLDEST_IN_FLIGHT, "oldest_in_flight_seconds", GAUGE, "subscription", "Age since its poll of the oldest unfinished event.") \
-	X(PAUSED, "paused", GAUGE, "subscription", "1 while paused by an operator.") \
+	X(PAUSED, "paused", GAUGE, "subscription", "1 while held by an operator, or while a partition stands still for an event.") \
 	X(LAG, "lag", GAUGE, "subscription,topic,partition", "Records between the committed position and the partition's end.") \
 	X(COMMITTED_OFFSET, "committed_offset", GAUGE, "subscription,topic,partition", "Position last stored for commit.") \
 	X(STUCK, "stuck", GAUGE, "subscription,topic,partition", "1 while an event or the fetch makes no progress for stall_timeout.") \

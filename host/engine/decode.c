@@ -42,6 +42,8 @@ void event_clear(struct event *ev)
 	ev->id_heap = NULL;
 	free(ev->run.why);
 	ev->run.why = NULL;
+	free(ev->f.aside);
+	ev->f.aside = NULL;
 }
 
 /* ---- Fields */

@@ -192,6 +192,16 @@ static int find_event(void *arg, const char *sub, struct bytes id, struct buf *r
 	return 1;
 }
 
+static int put_aside(void *arg, const char *sub, struct bytes id, const char *why)
+{
+	struct engine *e = arg;
+
+	for (size_t i = 0; i < e->config->n_subscriptions; i++)
+		if (strcmp(e->config->subscriptions[i].name, sub) == 0)
+			return ledger_io_put_aside(e->ledgers[i], id, why);
+	return -ENOENT;
+}
+
 static int hold(void *arg, const char *sub, enum sub_hold what)
 {
 	struct engine *e = arg;
@@ -204,6 +214,8 @@ static int hold(void *arg, const char *sub, enum sub_hold what)
 			continue;
 		r = 0;
 		atomic_store(&s->hold, what);
+		if (what == HOLD_NONE)
+			atomic_fetch_add(&s->resumes, 1);
 		series_set(s->series.paused, what != HOLD_NONE);
 		mailbox_wake(&s->flow_box);
 		log_at(LOG_INFO,
@@ -335,6 +347,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 		.n_handlers = c->n_handlers,
 		.started_ms = wall_ms(),
 		.find_event = find_event,
+		.put_aside = put_aside,
 		.accept_loss = accept_loss,
 		.hold = hold,
 		.facts = box_facts(e->outside->links->box),

@@ -158,6 +158,13 @@ static void take_mail(struct ledger_io *io, struct mono now)
 			break;
 		}
 		case MAIL_QUERY: answer_query(io, (struct query *)m); break;
+		case MAIL_ASIDE: {
+			struct aside *a = (struct aside *)m;
+
+			a->n = flow_put_aside(io->flow, a->id, a->why);
+			sem_post(&a->done);
+			break;
+		}
 		case MAIL_ACCEPT: ledger_accept(io, (struct accept *)m); break;
 		}
 	}
@@ -229,6 +236,11 @@ static void wait_round(struct ledger_io *io, struct mono now)
 static void see_hold(struct ledger_io *io)
 {
 	bool paused = atomic_load_explicit(&io->s->hold, memory_order_relaxed) == HOLD_PAUSE;
+	uint32_t resumes = atomic_load_explicit(&io->s->resumes, memory_order_relaxed);
+
+	if (resumes != io->resumes)
+		flow_resume(io->flow);
+	io->resumes = resumes;
 
 	if (paused == io->paused)
 		return;
@@ -393,6 +405,20 @@ int ledger_io_find(
 	*ret_entry = q.entry;
 	snprintf(ret_owner, size, "%s", q.owner);
 	return q.result;
+}
+
+int ledger_io_put_aside(struct ledger_io *io, struct bytes id, const char *why)
+{
+	struct aside a = { .mail = { .kind = MAIL_ASIDE }, .id = id, .why = why };
+
+	if (atomic_load(&io->ended))
+		return -EAGAIN;
+	sem_init(&a.done, 0, 0);
+	mailbox_send(&io->s->flow_box, &a.mail);
+	while (sem_wait(&a.done) < 0)
+		;
+	sem_destroy(&a.done);
+	return (int)a.n;
 }
 
 int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size)

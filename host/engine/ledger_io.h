@@ -40,6 +40,9 @@ void ledger_io_free(struct ledger_io *io);	/* NULL is allowed; only after ledger
 /* The ledger's entry of an id, as the log stands at the last read.  0; -EAGAIN: no ledger yet. */
 int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size);
 
+/* Put the events of this id that are here aside; how many there are, or -EAGAIN. */
+int ledger_io_put_aside(struct ledger_io *io, struct bytes id, const char *why);
+
 /* Accept that the ledger is lost: another begins, under another identity.  0; -EALREADY: it is not lost; other
  * -errno with `why`. */
 int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size);

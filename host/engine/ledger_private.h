@@ -37,6 +37,15 @@ struct query {
 	sem_t done;
 };
 
+/* An operator puts the events of an id aside. */
+struct aside {
+	struct mail mail;
+	struct bytes id;
+	const char *why;
+	size_t n;			/* of them */
+	sem_t done;
+};
+
 /* An operator accepts that the ledger is lost. */
 struct accept {
 	struct mail mail;
@@ -67,6 +76,7 @@ struct ledger_io {
 	char reason[512];
 	bool must_read;			/* the log is to be read to its end before anything starts */
 	bool no_claims;			/* the server is out of memory: settles only */
+	uint32_t resumes;		/* as last seen */
 	bool session_gone, paused;
 	bool said_unfiltered, said_crowded, said_retention, said_volatile;
 	uint64_t healed, rereads, epoch;	/* as last seen */

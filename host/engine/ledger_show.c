@@ -163,6 +163,12 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 			       io->s->config->handlers[ev->handler].name, "cancelled"),
 		    1);
 		break;
+	case FLOW_STANDS:
+		poller_stand(io->s, ev, true);
+		log_event(LOG_ERROR,
+		    "its partition stands still for this event: semel resume, or semel dlq add", io, ev);
+		break;
+	case FLOW_STANDS_NOT: poller_stand(io->s, ev, false); break;
 	case FLOW_HANDED_OVER: log_event(LOG_INFO, "to the retry topic", io, ev); break;
 	case FLOW_LETTER_FAILED:
 	case FLOW_NOTHING: break;
@@ -293,6 +299,7 @@ void ledger_publish(struct ledger_io *io, struct mono now)
 	st->oldest_us = oldest == NULL ? 0 : oldest->polled.us;
 	pthread_mutex_unlock(&st->lock);
 	atomic_store(&io->s->retry_waiting, (int64_t)flow_waiting(io->flow));
+	series_set(m->paused, atomic_load(&io->s->hold) != HOLD_NONE || atomic_load(&io->s->standing) > 0);
 	series_set(m->retry_waiting, (double)flow_waiting(io->flow));
 	series_set(m->ledger_entries, (double)entries);
 	series_set(m->ledger_segments, (double)v->n_segments);

@@ -156,7 +156,8 @@ static void set_paused(struct poller *p, bool paused)
 	for (size_t i = 0; i < p->n_parts; i++) {
 		struct partition *part = p->parts[i];
 
-		if (!part->assigned || part->blocked || part->paused == paused)
+		if (!part->assigned || part->blocked || part->paused == paused ||
+		    (!paused && atomic_load(&part->standing) > 0))
 			continue;
 		part->paused = paused;
 		list[n++] = (struct kafka_topic_partition){ part->topic, part->partition, -1 };
@@ -194,6 +195,22 @@ static bool may_take(struct poller *p, struct mono now)
 	return false;
 }
 
+/* Partitions that have come to stand still for an event, or have ceased to. */
+static void see_standing(struct poller *p)
+{
+	for (size_t i = 0; i < p->n_parts; i++) {
+		struct partition *part = p->parts[i];
+		struct kafka_topic_partition tp = { part->topic, part->partition, -1 };
+		bool stands = atomic_load_explicit(&part->standing, memory_order_relaxed) > 0;
+
+		if (!part->assigned || part->blocked || p->all_paused || part->paused == stands)
+			continue;
+		part->paused = stands;
+		stands ? kafka_consumer_pause(p->consumer, &tp, 1)
+		       : kafka_consumer_resume(p->consumer, &tp, 1);
+	}
+}
+
 /* ---- The round */
 
 static void take_records(struct poller *p)
@@ -228,6 +245,9 @@ static void round_of(struct poller *p)
 	struct mono now = mono_now();
 
 	poller_take_back(p);
+	if (!p->looked && p->n_parts > 0)
+		poller_look_at_topics(p);
+	see_standing(p);
 	if (may_take(p, now)) {
 		take_records(p);
 	} else {

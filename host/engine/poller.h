@@ -20,6 +20,8 @@ struct poller;
 /* Starts the thread.  It joins the group at once: the ledger session is open by then, so `hash_key` (of ids and
  * payload checks, from the ledger's metadata) is known. */
 int poller_start(struct subscription *s, const uint8_t hash_key[16], struct poller **ret_poller);
+/* The event's partition is to stand still for it, or no longer.  Threads: the ledger thread of the subscription. */
+void poller_stand(struct subscription *s, const struct event *ev, bool stands);
 /* Ask it to drain and leave the group; returns at once. */
 void poller_stop(struct poller *p);
 /* Wait until it has, at most until `until`; true if it has.  Then free it with poller_free. */

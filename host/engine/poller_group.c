@@ -1,6 +1,9 @@
 /* The group: partitions come and go, where they begin, what is stored. */
 #include "engine/poller_private.h"
 
+#include "adapters/keyed_hash.h"
+#include "base/buf.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +31,23 @@ struct partition *poller_partition(struct poller *p, const char *topic, int32_t 
 	};
 	p->parts[p->n_parts++] = part;
 	return p->last_part = part;
+}
+
+void poller_stand(struct subscription *s, const struct event *ev, bool stands)
+{
+	struct partition *part = ev->part;
+	struct buf id = { NULL, 0, 0 };
+
+	buf_logfmt(&id, ev->id, 80);
+	pthread_mutex_lock(&s->status.lock);
+	if (stands && atomic_load(&part->standing) == 0)
+		snprintf(part->stands_for, sizeof(part->stands_for), "offset %lld, id %s, attempt %u: %.100s",
+		    (long long)ev->msg.offset, id.data, ev->run.attempt,
+		    ev->run.why == NULL ? "" : ev->run.why);
+	pthread_mutex_unlock(&s->status.lock);
+	atomic_fetch_add(&part->standing, stands ? 1 : -1);
+	atomic_fetch_add(&s->standing, stands ? 1 : -1);
+	buf_free(&id);
 }
 
 /* ---- Where to begin */
@@ -151,6 +171,43 @@ static int resolve(struct poller *p, struct kafka_topic_partition *list, size_t 
 		    p, SUB_BLOCKED, "the start positions of group %s cannot be committed", p->s->conf->group);
 	free(topics);
 	return r;
+}
+
+/* ---- What is subscribed to */
+
+/* The topics, and how many partitions they have; of patterns only the text. */
+static uint64_t subscribed(struct poller *p)
+{
+	static const uint8_t key[16];
+	const struct config_subscription *conf = p->s->conf;
+	struct buf text = { NULL, 0, 0 };
+	uint64_t hash;
+
+	for (size_t i = 0; i < conf->n_topics; i++)
+		buf_printf(&text, "%s %d\n", conf->topics[i],
+		    conf->topics[i][0] == '^'
+			? 0
+			: kafka_consumer_partitions(p->consumer, conf->topics[i], ASK_MS));
+	buf_printf(&text, "%s %d\n", conf->retry.topic,
+	    kafka_consumer_partitions(p->consumer, conf->retry.topic, ASK_MS));
+	hash = keyed_hash_64(key, (struct bytes){ text.data, text.len }) | 1;
+	buf_free(&text);
+	return hash;
+}
+
+void poller_look_at_topics(struct poller *p)
+{
+	uint64_t now = subscribed(p), before = atomic_load(&p->s->section->subscribed);
+	char why[256] = "";
+
+	p->looked = true;
+	atomic_store(&p->s->section->subscribed, now);
+	if (before == 0 || before == now || p->s->conf->membership != MEMBERSHIP_STATIC)
+		return;
+	log_at(LOG_INFO, "other topics or partitions than before: the group is joined anew",
+	    LOG_TEXT("subscription", p->s->conf->name));
+	if (kafka_consumer_rejoin(p->consumer, why, sizeof(why)) < 0)
+		poller_set_state(p, SUB_BLOCKED, "%s", why);
 }
 
 /* ---- Assigned */

@@ -21,6 +21,8 @@ struct partition {
 	int32_t partition;
 	uint32_t index, epoch;		/* the epoch of the assignment at hand */
 	bool assigned, blocked, paused;	/* paused by us */
+	_Atomic int standing;		/* events for which it is to stand still; the ledger thread's */
+	char stands_for[256];		/* the first of them; under the status' lock */
 	struct offsets *window;
 	size_t outstanding;		/* events of this epoch that have not come back */
 	int64_t next;			/* least offset that may come; -1: any */
@@ -48,6 +50,7 @@ struct poller {
 	size_t outstanding;		/* events lent out, of all epochs */
 	struct mail *newest, *oldest;	/* events to be sent to the flow, newest first */
 
+	bool looked;			/* whether the group is to be joined anew */
 	bool fetching;			/* the group was joined, partitions are not paused for back-pressure */
 	bool all_paused;
 	struct mono full_since, paused_at, stored_at, published_at, heard_at;
@@ -64,6 +67,8 @@ void poller_take_back(struct poller *p);
 void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *ret_callbacks);
 struct partition *poller_partition(struct poller *p, const char *topic, int32_t partition);
 void poller_store(struct poller *p);
+/* Once, after the first assignment: join anew if the last engine of this node had joined for other topics. */
+void poller_look_at_topics(struct poller *p);
 
 /* poller_show.c */
 void poller_set_state(struct poller *p, enum sub_state state, const char *format, ...)

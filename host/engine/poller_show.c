@@ -40,6 +40,10 @@ static void publish_partition(struct poller *p, struct partition *part, struct p
 		     : part->paused             ? "paused"
 		     : p->state == SUB_DRAINING ? "draining"
 						: "running";
+	out->reason[0] = '\0';
+	if (atomic_load(&part->standing) > 0)
+		snprintf(out->reason, sizeof(out->reason), "%.80s/%d stands still for %.200s", part->topic,
+		    part->partition, part->stands_for);
 	if (part->end >= 0 && part->stored >= 0)
 		series_set(part->lag, (double)(part->end > part->stored ? part->end - part->stored : 0));
 }
@@ -58,7 +62,9 @@ void poller_publish(struct poller *p)
 
 		if (!part->assigned)
 			continue;
+		pthread_mutex_lock(&st->lock);
 		publish_partition(p, part, &list[n++]);
+		pthread_mutex_unlock(&st->lock);
 		if (part->first_end < 0)
 			part->first_end = part->end;
 		caught_up = caught_up && part->first_end >= 0 && part->position >= part->first_end;

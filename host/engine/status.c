@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The first partition that stands still, and for what; under the lock. */
+static const char *stands_for(const struct sub_status *st)
+{
+	for (size_t i = 0; i < st->n_partitions; i++)
+		if (st->partitions[i].reason[0] != '\0')
+			return st->partitions[i].reason;
+	return "a partition stands still for an event: semel resume, or semel dlq add";
+}
+
 enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
 {
 	struct sub_status *st = &s->status;
@@ -27,6 +36,9 @@ enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
 			 : atomic_load(&s->in_flight) + atomic_load(&s->retry_waiting) == 0
 			     ? "by an operator: drained; semel resume"
 			     : "by an operator: what is in flight ends, nothing is fetched; semel resume";
+	} else if (state == SUB_RUNNING && atomic_load(&s->standing) > 0) {
+		state = SUB_PAUSED;
+		reason = stands_for(st);
 	} else {
 		reason = st->poller_reason;
 	}
@@ -57,6 +69,8 @@ static void put_partitions(struct buf *out, const struct sub_status *st)
 		else
 			buf_printf(out, "\"lag\":%lld,", lag);
 		put_text(out, "state", p->state);
+		buf_char(out, ',');
+		put_text(out, "reason", p->reason);
 		buf_char(out, '}');
 	}
 	buf_char(out, ']');

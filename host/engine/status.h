@@ -28,6 +28,8 @@ struct status_source {
 	int64_t started_ms;		/* Unix time */
 	/* The ledger record of one id as JSON: 1 found, 0 unknown id, -ENOENT no such subscription, -EAGAIN no ledger. */
 	int (*find_event)(void *arg, const char *sub, struct bytes id, struct buf *ret_json);
+	/* Put the events of this id aside: how many there are here; -ENOENT no such subscription. */
+	int (*put_aside)(void *arg, const char *sub, struct bytes id, const char *why);
 	/* Pause, drain or resume one subscription, or all (NULL); remembered over restarts.  0 or -ENOENT. */
 	int (*hold)(void *arg, const char *sub, enum sub_hold hold);
 	struct box_facts *facts;	/* restarts, the last exit */

@@ -26,7 +26,7 @@
 
 #include <pthread.h>
 
-enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE, MAIL_QUERY, MAIL_ACCEPT };
+enum mail_kind { MAIL_EVENT = 1, MAIL_OUTCOME, MAIL_ACK, MAIL_REVOKE, MAIL_QUERY, MAIL_ACCEPT, MAIL_ASIDE };
 
 /* Sent by the poller for one partition: the flow gives back, unfinished, every event of it with an epoch up to
  * `epoch` that is not inside a handler or about to be settled; those follow when they end.  Outcomes are settled
@@ -53,6 +53,7 @@ struct partition_status {
 	int32_t partition;
 	int64_t position, committed, end;	/* -1: unknown */
 	const char *state;		/* running, paused, blocked, draining */
+	char reason[320];		/* why it stands still; empty: it does not */
 };
 
 struct sub_status {			/* under `lock` */
@@ -106,6 +107,10 @@ struct subscription {
 	 * unless alone; how many are with workers.  The ledger thread writes. */
 	_Atomic bool busy, shut;
 	_Atomic int running;
+	/* Partitions that stand still for an event.  The ledger thread writes. */
+	_Atomic int standing;
+	/* Counts semel resume: exhausted events run once more.  The admin thread writes. */
+	_Atomic uint32_t resumes;
 	/* The retry topic exists: a partition of it was assigned here, once.  The poller writes. */
 	_Atomic bool has_retry_topic;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */

@@ -146,6 +146,35 @@ static void get_event(struct web *w, const char *sub, const struct http_request 
 	}
 }
 
+static void post_aside(struct web *w, const char *sub, const struct http_request *r, struct http_answer *a)
+{
+	const char *id = r->query(r, "id"), *detail = r->query(r, "detail");
+	struct buf bytes = { NULL, 0, 0 }, why = { NULL, 0, 0 };
+	int n = -EINVAL;
+
+	buf_text(&why, "");
+	if (id != NULL && buf_unbase64(&bytes, bytes_of_text(id)) == 0 && bytes.len > 0 &&
+	    (detail == NULL || buf_unbase64(&why, bytes_of_text(detail)) == 0))
+		n = w->source->put_aside(
+		    w->source->arg, sub, (struct bytes){ bytes.data, bytes.len }, why.data);
+	if (n > 0) {
+		a->status = 200;
+		a->type = "application/json";
+		buf_printf(&a->body, "{\"events\":%d}\n", n);
+	} else if (n == 0) {
+		refuse(a, 404, "no event of this id is waiting, retrying or running on this host",
+		    "semel event tells its owner; one that is recorded cannot be put aside");
+	} else if (n == -ENOENT) {
+		refuse(a, 404, "there is no such subscription", "semel status lists them");
+	} else {
+		refuse(a, n == -EINVAL ? 400 : 503,
+		    "id is missing or not base64url, or the subscription has ended",
+		    "POST /v1/dlq/SUBSCRIPTION?id=BASE64URL&detail=BASE64URL");
+	}
+	buf_free(&bytes);
+	buf_free(&why);
+}
+
 static void post_log(const struct http_request *r, struct http_answer *a)
 {
 	const char *text = r->query(r, "level");
@@ -218,7 +247,7 @@ static bool post_hold(struct web *w, const struct http_request *r, struct http_a
 
 static void serve_admin(void *arg, const struct http_request *r, struct http_answer *a)
 {
-	static const char events[] = "/v1/events/";
+	static const char events[] = "/v1/events/", dlq[] = "/v1/dlq/";
 
 	if (is_get(r) && get_common(arg, r->path, a))
 		return;
@@ -226,6 +255,8 @@ static void serve_admin(void *arg, const struct http_request *r, struct http_ans
 		return;
 	if (is_get(r) && strncmp(r->path, events, sizeof(events) - 1) == 0)
 		get_event(arg, r->path + sizeof(events) - 1, r, a);
+	else if (strcmp(r->method, "POST") == 0 && strncmp(r->path, dlq, sizeof(dlq) - 1) == 0)
+		post_aside(arg, r->path + sizeof(dlq) - 1, r, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/log") == 0)
 		post_log(r, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/reload") == 0)

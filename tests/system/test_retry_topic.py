@@ -73,6 +73,66 @@ class RetryTopic(SystemTest):
         self.assertEqual(self.lines("a")[0]["id"], "x")
         self.assertEqual(d.stop(), 0)
 
+    def test_past_max_hold_to_the_topic(self):
+        redis = self.redis()
+        self.make_topics(1)
+        self.load("topic", "--partitions", 1, topic=self.topic + ".retry")
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.witness("a")}"; json = true;',
+                        sub=f'max_hold = "1s"; retry = {{ topic = "{self.topic}.retry"; }};')
+        d.wait_state("running")
+        self.produce("1", key="k", headers={"event-id": "long", "debug": "delay:1500"})
+        self.produce("2", key="k", headers={"event-id": "short", "debug": "delay:300"})
+        self.wait_handled(2, "a")
+        self.assertEqual([r["id"] for r in self.lines("a")], ["short", "long"])
+        self.assertGreater(self.lines("a")[1]["due_ms"], 0)
+        self.assertEqual(d.stop(), 0)
+
+    def test_without_a_topic_the_partition_stands_and_goes_on(self):
+        redis = self.redis()
+        self.make_topics(2)
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.witness("a")}"; json = true;',
+                        sub='max_hold = "1s"; retry = { attempts = 100; backoff = "0s"; };')
+        d.wait_state("running")
+        self.produce("1", headers={"event-id": "slow", "debug": "fail:4,retry:600"}, partition=0)
+        # 600 ms at each attempt: past max_hold after the second.
+        wait("the standstill", lambda: d.state() == "paused" and "stands still for offset 0" in d.subscription()["reason"])
+        self.assertEqual({p["partition"]: p["state"] for p in d.subscription()["partitions"] if p["topic"] == self.topic}, {0: "paused", 1: "running"})
+        self.produce("2", headers={"event-id": "other"}, partition=1)
+        self.wait_handled(1, "a")
+        self.assertEqual(d.semel("dlq", "add", "main", "slow", "--detail", "by hand", "--admin", d.socket).returncode, 0)
+        wait("the letter", lambda: self.letters())
+        wait("the end", lambda: d.state() == "running")
+        _, _, headers = self.letters()[0]
+        self.assertEqual((headers["semel.dlq.reason"], headers["semel.dlq.detail"]), (["operator"], ["by hand"]))
+        self.assertEqual(d.stop(), 0)
+
+    def test_exhausted_pauses_until_resume(self):
+        redis = self.redis()
+        self.make_topics(2)
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.witness("a")}"; json = true;',
+                        sub='retry = { attempts = 2; backoff = "10ms"; on_exhausted = "pause"; };')
+        d.wait_state("running")
+        self.produce("1", key="k", headers={"event-id": "bad", "debug": "fail:4"}, partition=0)
+        self.produce("2", key="k", headers={"event-id": "behind"}, partition=0)
+        stands = lambda: d.state() == "paused" and "id bad, attempt 2" in d.subscription()["reason"]
+        wait("the pause", stands)
+        self.produce("3", headers={"event-id": "other"}, partition=1)
+        self.wait_handled(1, "a")
+        self.assertEqual(d.metric("semel_paused"), 1)
+        # Over a restart it stands again, without another run.
+        self.assertEqual(d.stop(), 0)
+        d.start()
+        wait("the pause, still", lambda: d.state() == "paused" and "id bad" in d.subscription()["reason"])
+        self.assertEqual(d.semel("resume", "main", "--admin", d.socket).returncode, 0)
+        wait("one more run", lambda: d.state() == "paused" and "attempt 3" in d.subscription()["reason"])
+        self.assertEqual(d.semel("resume", "main", "--admin", d.socket).returncode, 0)
+        wait("one more run", lambda: d.state() == "paused" and "attempt 4" in d.subscription()["reason"])
+        d.semel("resume", "main", "--admin", d.socket)
+        self.wait_handled(3, "a")
+        self.assertEqual([r["id"] for r in self.lines("a")], ["other", "bad", "behind"])
+        wait("running", lambda: d.state() == "running")
+        self.assertEqual(d.stop(), 0)
+
     def test_delays_are_kept_over_restarts(self):
         count, longest = (100000, 60000) if LONG else (6000, 10000)
         redis = self.redis()
