@@ -96,43 +96,6 @@ static void flush_back(struct ledger_io *io)
 
 /* ---- Mail */
 
-/* The newest of an event and its retries and replays: what is parked goes on under another id, and so may what is
- * dead. */
-static int follow_chain(struct ledger_io *io, const uint8_t id[16], struct query *q)
-{
-	const uint8_t *key = client_view(io->client)->meta.hash_key;
-	uint32_t replays = 0, retries = 0;
-	int r = link_find(&io->link, id, &q->entry);
-
-	while (r == 0 && (q->entry.state == ENTRY_PARKED || q->entry.state == ENTRY_DEAD)) {
-		struct entry next;
-		uint8_t hash[16];
-
-		replays += q->entry.state == ENTRY_DEAD;
-		retries = q->entry.state == ENTRY_DEAD ? 0 : retries + 1;
-		decode_chain_id(key, id, replays, retries, hash);
-		r = link_find(&io->link, hash, &next);
-		if (r < 0 || next.state == ENTRY_ABSENT)
-			break;
-		q->entry = next;
-	}
-	return r;
-}
-
-static void answer_query(struct ledger_io *io, struct query *q)
-{
-	const struct client_view *v = client_view(io->client);
-	uint8_t hash[16];
-
-	q->result = -EAGAIN;
-	if (v->current != NULL) {
-		keyed_hash_128(v->meta.hash_key, q->id, hash);
-		q->result = follow_chain(io, hash, q);
-		snprintf(q->owner, sizeof(q->owner), "%s", ledger_owner(io, &q->entry.session));
-	}
-	sem_post(&q->done);
-}
-
 static void take_mail(struct ledger_io *io, struct mono now)
 {
 	struct mail *next;
@@ -157,7 +120,7 @@ static void take_mail(struct ledger_io *io, struct mono now)
 			free(r);
 			break;
 		}
-		case MAIL_QUERY: answer_query(io, (struct query *)m); break;
+		case MAIL_QUERY: ledger_answer(io, (struct query *)m); break;
 		case MAIL_ASIDE: {
 			struct aside *a = (struct aside *)m;
 
@@ -388,51 +351,4 @@ void ledger_io_free(struct ledger_io *io)
 	free(io->outcome_series);
 	free(io->owners);
 	free(io);
-}
-
-int ledger_io_find(
-    struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size)
-{
-	struct query q = { .mail = { .kind = MAIL_QUERY }, .id = id };
-
-	if (atomic_load(&io->ended))
-		return -EAGAIN;
-	sem_init(&q.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &q.mail);
-	while (sem_wait(&q.done) < 0)
-		;
-	sem_destroy(&q.done);
-	*ret_entry = q.entry;
-	snprintf(ret_owner, size, "%s", q.owner);
-	return q.result;
-}
-
-int ledger_io_put_aside(struct ledger_io *io, struct bytes id, const char *why)
-{
-	struct aside a = { .mail = { .kind = MAIL_ASIDE }, .id = id, .why = why };
-
-	if (atomic_load(&io->ended))
-		return -EAGAIN;
-	sem_init(&a.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &a.mail);
-	while (sem_wait(&a.done) < 0)
-		;
-	sem_destroy(&a.done);
-	return (int)a.n;
-}
-
-int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size)
-{
-	struct accept a = { .mail = { .kind = MAIL_ACCEPT } };
-
-	snprintf(why, size, "the subscription has stopped");
-	if (atomic_load(&io->ended))
-		return -EAGAIN;
-	sem_init(&a.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &a.mail);
-	while (sem_wait(&a.done) < 0)
-		;
-	sem_destroy(&a.done);
-	snprintf(why, size, "%s", a.text);
-	return a.result;
 }

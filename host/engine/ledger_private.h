@@ -3,6 +3,7 @@
  * ledger_io.c   the thread: mail, rounds, waiting, stopping
  * ledger_call.c talking to the store: the lease, sessions, calls
  * ledger_open.c opening: metadata, session, what this node remembers; accepting a loss
+ * ledger_ask.c  what people ask
  * ledger_show.c what the flow notes: metrics, logs, status
  *
  * Owns:    -
@@ -103,6 +104,9 @@ int ledger_open_session(struct ledger_io *io, struct session_id *ret_session, st
 void ledger_accept(struct ledger_io *io, struct accept *a);
 /* What this node has read, for its next start. */
 void ledger_remember(struct ledger_io *io);
+
+/* ledger_ask.c */
+void ledger_answer(struct ledger_io *io, struct query *q);
 
 /* ledger_call.c */
 void ledger_take_renewal(struct ledger_io *io, struct mono now);

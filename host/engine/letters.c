@@ -1,13 +1,10 @@
 #include "engine/letters.h"
 
+#include "engine/letter_headers.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define HEADER_PREFIX "semel.dlq."
-/* As many as are known of a failure, see write_headers. */
-#define OWN_HEADERS 14
-#define RETRY_PREFIX "semel.retry."
 
 /* What one subscription's last letter met; under `lock`. */
 struct trouble {
@@ -93,88 +90,6 @@ int letters_start(const struct config *c, struct subscription *const *subs, stru
 	return 0;
 }
 
-/* The texts of our own headers, and the headers that point to them. */
-struct own_headers {
-	char texts[OWN_HEADERS][32];
-	struct kafka_header list[OWN_HEADERS];
-	size_t n;
-};
-
-static void add_bytes(struct own_headers *h, const char *name, struct bytes value)
-{
-	h->list[h->n++] = (struct kafka_header){ name, value };
-}
-
-static void add_number(struct own_headers *h, const char *name, int64_t value)
-{
-	char *text = h->texts[h->n];
-
-	snprintf(text, sizeof(h->texts[0]), "%lld", (long long)value);
-	add_bytes(h, name, bytes_of_text(text));
-}
-
-static void write_headers(
-    struct own_headers *h, const struct subscription *s, const struct event *ev, const char *handler_version)
-{
-	const char *why = ev->run.why == NULL ? "" : ev->run.why;
-
-	h->n = 0;
-	add_bytes(h, HEADER_PREFIX "reason", bytes_of_text(dlq_reason_name((enum dlq_reason)ev->f.reason)));
-	add_bytes(h, HEADER_PREFIX "detail", bytes_of_text(why));
-	add_bytes(h, HEADER_PREFIX "subscription", bytes_of_text(s->conf->name));
-	if (handler_version != NULL) {
-		add_bytes(h, HEADER_PREFIX "handler", bytes_of_text(s->config->handlers[ev->handler].name));
-		add_bytes(h, HEADER_PREFIX "handler_version", bytes_of_text(handler_version));
-	}
-	add_number(h, HEADER_PREFIX "attempts", ev->run.attempt);
-	add_bytes(h, HEADER_PREFIX "topic", bytes_of_text(ev->origin.topic));
-	add_number(h, HEADER_PREFIX "partition", ev->origin.partition);
-	add_number(h, HEADER_PREFIX "offset", ev->origin.offset);
-	add_number(h, HEADER_PREFIX "timestamp", ev->origin.timestamp_ms);
-	add_bytes(h, HEADER_PREFIX "event_id", ev->id);
-	add_number(h, HEADER_PREFIX "failed_at", wall_ms());
-	add_number(h, HEADER_PREFIX "replays", ev->replays);
-	add_number(h, HEADER_PREFIX "retries", ev->retries);
-}
-
-/* What the next run has to know, in the retry topic. */
-static void write_retry_headers(struct own_headers *h, const struct event *ev)
-{
-	h->n = 0;
-	add_number(h, RETRY_PREFIX "due", ev->f.wait_until_ms);
-	add_bytes(h, RETRY_PREFIX "event_id", ev->id);
-	add_number(h, RETRY_PREFIX "retries", (int64_t)ev->retries + 1);
-	add_number(h, RETRY_PREFIX "replays", ev->replays);
-	add_number(h, RETRY_PREFIX "failed", ev->run.failed);
-	add_number(h, RETRY_PREFIX "crashes", ev->run.crashes);
-	add_bytes(h, RETRY_PREFIX "topic", bytes_of_text(ev->origin.topic));
-	add_number(h, RETRY_PREFIX "partition", ev->origin.partition);
-	add_number(h, RETRY_PREFIX "offset", ev->origin.offset);
-	add_number(h, RETRY_PREFIX "timestamp", ev->origin.timestamp_ms);
-}
-
-/* The record's own headers without those of an earlier letter or retry, then ours.  Letters are rare: they may allocate. */
-static struct kafka_header *all_headers(struct event *ev, const struct own_headers *own, size_t *ret_n)
-{
-	struct kafka_header *list;
-	const char *name;
-	struct bytes value;
-	size_t n = 0, k = 0;
-
-	while (ev->msg.ops->header_at(&ev->msg, n, &name, &value))
-		n++;
-	list = calloc(n + own->n, sizeof(*list));
-	if (list == NULL)
-		return NULL;
-	for (size_t i = 0; i < n && ev->msg.ops->header_at(&ev->msg, i, &name, &value); i++)
-		if (strncmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 &&
-		    strncmp(name, RETRY_PREFIX, strlen(RETRY_PREFIX)) != 0)
-			list[k++] = (struct kafka_header){ name, value };
-	memcpy(list + k, own->list, own->n * sizeof(*list));
-	*ret_n = k + own->n;
-	return list;
-}
-
 /* Too large for its topic: the letter goes without the value, which replay can read at its origin. */
 static int send_without_value(struct letters *l, struct event *ev, struct kafka_header *list, size_t n,
     size_t own_at, const char *topic)
@@ -219,22 +134,22 @@ static int send_letter(
 
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version)
 {
-	struct own_headers own;
+	struct letter_headers own;
 	struct kafka_header *list;
-	size_t n;
+	size_t n, own_at;
 	int r;
 
 	ev->run.sub = sub;
 	if (ev->f.hand_over)
-		write_retry_headers(&own, ev);
+		retry_headers(&own, ev);
 	else
-		write_headers(&own, l->subs[sub], ev, handler_version);
-	list = all_headers(ev, &own, &n);
+		letter_headers(&own, l->subs[sub], ev, handler_version);
+	list = letter_headers_all(ev, &own, &n, &own_at);
 	if (list == NULL) {
 		answer(l, ev, "_OUT_OF_MEMORY", "no memory for the headers");
 		return;
 	}
-	r = ev->f.hand_over ? send_retry(l, ev, list, n) : send_letter(l, ev, list, n, n - own.n);
+	r = ev->f.hand_over ? send_retry(l, ev, list, n) : send_letter(l, ev, list, n, own_at);
 	free(list);
 	if (r < 0)
 		answer(l, ev, "_LOCAL", strerror(-r));

@@ -33,23 +33,6 @@ struct partition *poller_partition(struct poller *p, const char *topic, int32_t 
 	return p->last_part = part;
 }
 
-void poller_stand(struct subscription *s, const struct event *ev, bool stands)
-{
-	struct partition *part = ev->part;
-	struct buf id = { NULL, 0, 0 };
-
-	buf_logfmt(&id, ev->id, 80);
-	pthread_mutex_lock(&s->status.lock);
-	if (stands && atomic_load(&part->standing) == 0)
-		snprintf(part->stands_for, sizeof(part->stands_for), "offset %lld, id %s, attempt %u: %.100s",
-		    (long long)ev->msg.offset, id.data, ev->run.attempt,
-		    ev->run.why == NULL ? "" : ev->run.why);
-	pthread_mutex_unlock(&s->status.lock);
-	atomic_fetch_add(&part->standing, stands ? 1 : -1);
-	atomic_fetch_add(&s->standing, stands ? 1 : -1);
-	buf_free(&id);
-}
-
 /* ---- Where to begin */
 
 static bool is_retry(const struct poller *p, const char *topic)

@@ -29,6 +29,23 @@ void poller_set_state(struct poller *p, enum sub_state state, const char *format
 		    LOG_TEXT("state", sub_state_name(state)));
 }
 
+void poller_stand(struct subscription *s, const struct event *ev, bool stands)
+{
+	struct partition *part = ev->part;
+	struct buf id = { NULL, 0, 0 };
+
+	buf_logfmt(&id, ev->id, 80);
+	pthread_mutex_lock(&s->status.lock);
+	if (stands && atomic_load(&part->standing) == 0)
+		snprintf(part->stands_for, sizeof(part->stands_for), "offset %lld, id %s, attempt %u: %.100s",
+		    (long long)ev->msg.offset, id.data, ev->run.attempt,
+		    ev->run.why == NULL ? "" : ev->run.why);
+	pthread_mutex_unlock(&s->status.lock);
+	atomic_fetch_add(&part->standing, stands ? 1 : -1);
+	atomic_fetch_add(&s->standing, stands ? 1 : -1);
+	buf_free(&id);
+}
+
 static void publish_partition(struct poller *p, struct partition *part, struct partition_status *out)
 {
 	snprintf(out->topic, sizeof(out->topic), "%s", part->topic);
