@@ -76,7 +76,7 @@ static struct kafka_topic_partition *from_native(
 
 static void tell(struct kafka_consumer *k, rd_kafka_resp_err_t err, const char *text, bool fatal)
 {
-	k->cb.error(k->cb.arg, rd_kafka_err2name(err), text, fatal);
+	k->cb.error(k->cb.arg, rd_kafka_err2name(err), text, fatal || err == RD_KAFKA_RESP_ERR__FATAL);
 }
 
 /* ---- Rebalance */
@@ -255,6 +255,7 @@ int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size)
 	for (size_t i = 0; i < k->sub->n_topics; i++)
 		rd_kafka_topic_partition_list_add(list, k->sub->topics[i], RD_KAFKA_PARTITION_UA);
 	put_pattern(&retry, k->sub->retry.topic);
+	snprintf(k->retry_pattern, sizeof(k->retry_pattern), "%s", retry.data);
 	rd_kafka_topic_partition_list_add(list, retry.data, RD_KAFKA_PARTITION_UA);
 	err = rd_kafka_subscribe(k->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -290,6 +291,13 @@ static void out_of_range(struct kafka_consumer *k, const rd_kafka_message_t *rkm
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* A retry topic that is not there is none that is missed: the error names only the pattern. */
+static bool is_missing_retry_topic(const struct kafka_consumer *k, const rd_kafka_message_t *rkm)
+{
+	return rkm->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART &&
+	       strstr(rd_kafka_message_errstr(rkm), k->retry_pattern) != NULL;
+}
+
 int kafka_consumer_poll(struct kafka_consumer *k, int timeout_ms, struct message *ret_message)
 {
 	rd_kafka_message_t *rkm = rd_kafka_consumer_poll(k->rk, timeout_ms);
@@ -305,7 +313,10 @@ int kafka_consumer_poll(struct kafka_consumer *k, int timeout_ms, struct message
 		break;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: out_of_range(k, rkm); break;
-	default: tell(k, rkm->err, rd_kafka_message_errstr(rkm), false); break;
+	default:
+		if (!is_missing_retry_topic(k, rkm))
+			tell(k, rkm->err, rd_kafka_message_errstr(rkm), false);
+		break;
 	}
 	rd_kafka_message_destroy(rkm);
 	return 0;

@@ -25,6 +25,7 @@ struct kafka_consumer {
 	const struct config_subscription *sub;
 	struct kafka_consumer_callbacks cb;
 	struct topic *topics;
+	char retry_pattern[600];	/* as subscribed to; nothing matches it while there is no retry topic */
 	bool closing;
 };
 

@@ -10,12 +10,10 @@
 /* Records taken in one go before they are handed on. */
 #define BATCH 256
 #define POLL_MS 20
-/* Full for longer: partitions are paused, so that polling for rebalances can go on without records. */
-#define FULL_US 300000
-/* A pause empties librdkafka's queues: it is not taken back at once. */
-#define PAUSE_MIN_US 500000
 #define STORE_US 200000
 #define PUBLISH_US 500000
+/* After the client was fenced. */
+#define AGAIN_MS 2000
 
 /* ---- The pool of events */
 
@@ -122,95 +120,6 @@ static void flush(struct poller *p)
 	p->newest = p->oldest = NULL;
 }
 
-/* ---- Back-pressure */
-
-static bool window_full(const struct poller *p)
-{
-	for (size_t i = 0; i < p->n_parts; i++)
-		if (p->parts[i]->assigned && offsets_full(p->parts[i]->window))
-			return true;
-	return false;
-}
-
-/* 1: full; 0: below the half; between: as it was. */
-static bool is_full(const struct poller *p, bool was)
-{
-	const struct config_subscription *conf = p->s->conf;
-	int64_t n = atomic_load_explicit(&p->s->in_flight, memory_order_relaxed);
-	int64_t bytes = atomic_load_explicit(&p->s->in_flight_bytes, memory_order_relaxed);
-	int64_t max = was ? conf->max_in_flight / 2 : conf->max_in_flight;
-	int64_t max_bytes = was ? conf->max_in_flight_bytes / 2 : conf->max_in_flight_bytes;
-
-	if (!atomic_load_explicit(&p->s->accepting, memory_order_relaxed) ||
-	    atomic_load_explicit(&p->s->hold, memory_order_relaxed) != HOLD_NONE)
-		return true;
-	/* One event larger than the limit still runs, alone. */
-	return n >= (max > 0 ? max : 1) || (bytes >= max_bytes && n > 0) || window_full(p);
-}
-
-static void set_paused(struct poller *p, bool paused)
-{
-	struct kafka_topic_partition list[64];
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n_parts; i++) {
-		struct partition *part = p->parts[i];
-
-		if (!part->assigned || part->blocked || part->paused == paused ||
-		    (!paused && atomic_load(&part->standing) > 0))
-			continue;
-		part->paused = paused;
-		list[n++] = (struct kafka_topic_partition){ part->topic, part->partition, -1 };
-		if (n == sizeof(list) / sizeof(list[0])) {
-			paused ? kafka_consumer_pause(p->consumer, list, n)
-			       : kafka_consumer_resume(p->consumer, list, n);
-			n = 0;
-		}
-	}
-	if (n > 0)
-		paused ? kafka_consumer_pause(p->consumer, list, n)
-		       : kafka_consumer_resume(p->consumer, list, n);
-	p->all_paused = paused;
-	p->paused_at = mono_now();
-}
-
-/* While full: first just no polling, which keeps what librdkafka has fetched; after a while a pause.  Returns true
- * if records may be taken now. */
-static bool may_take(struct poller *p, struct mono now)
-{
-	bool full = is_full(p, p->all_paused);
-
-	if (!full) {
-		if (p->all_paused && mono_diff_us(now, p->paused_at) >= PAUSE_MIN_US)
-			set_paused(p, false);
-		p->full_since = MONO_NEVER;
-		return !p->all_paused;
-	}
-	if (p->all_paused)
-		return false;
-	if (p->full_since.us == MONO_NEVER.us)
-		p->full_since = now;
-	if (mono_diff_us(now, p->full_since) >= FULL_US)
-		set_paused(p, true);
-	return false;
-}
-
-/* Partitions that have come to stand still for an event, or have ceased to. */
-static void see_standing(struct poller *p)
-{
-	for (size_t i = 0; i < p->n_parts; i++) {
-		struct partition *part = p->parts[i];
-		struct kafka_topic_partition tp = { part->topic, part->partition, -1 };
-		bool stands = atomic_load_explicit(&part->standing, memory_order_relaxed) > 0;
-
-		if (!part->assigned || part->blocked || p->all_paused || part->paused == stands)
-			continue;
-		part->paused = stands;
-		stands ? kafka_consumer_pause(p->consumer, &tp, 1)
-		       : kafka_consumer_resume(p->consumer, &tp, 1);
-	}
-}
-
 /* ---- The round */
 
 static void take_records(struct poller *p)
@@ -218,7 +127,7 @@ static void take_records(struct poller *p)
 	int64_t now_ms = wall_ms();
 	struct message m;
 
-	for (unsigned i = 0; i < BATCH && !is_full(p, false); i++) {
+	for (unsigned i = 0; i < BATCH && !poller_is_full(p, false); i++) {
 		int r = kafka_consumer_poll(p->consumer, i == 0 ? POLL_MS : 0, &m);
 
 		if (r <= 0)
@@ -247,8 +156,8 @@ static void round_of(struct poller *p)
 	poller_take_back(p);
 	if (!p->looked && p->n_parts > 0)
 		poller_look_at_topics(p);
-	see_standing(p);
-	if (may_take(p, now)) {
+	poller_see_standing(p);
+	if (poller_may_take(p, now)) {
 		take_records(p);
 	} else {
 		if (p->all_paused)
@@ -299,7 +208,7 @@ static void leave(struct poller *p)
 	poller_set_state(p, SUB_DRAINING, "%s", "stopping");
 	poller_publish(p);
 	/* Revokes all: the drain is in the callback.  Nothing of it is destroyed while a record is still lent. */
-	set_paused(p, true);
+	poller_set_paused(p, true);
 	kafka_consumer_leave(p->consumer);
 	while (p->outstanding > 0) {
 		poller_take_back(p);
@@ -310,14 +219,51 @@ static void leave(struct poller *p)
 	p->consumer = NULL;
 }
 
+static void forget_partitions(struct poller *p)
+{
+	for (size_t i = 0; i < p->n_parts; i++) {
+		offsets_free(p->parts[i]->window);
+		free(p->parts[i]);
+	}
+	free(p->parts);
+	p->parts = NULL;
+	p->n_parts = 0;
+	p->last_part = NULL;
+	p->consumed_topic = NULL;
+}
+
+/* The broker has given our place in the group to another client of the same name.  Were that another host, the ledger
+ * would have refused it, or us: so it is a trace of ourselves, and the next client has the place again. */
+static void join_again(struct poller *p)
+{
+	struct mono until = mono_add_ms(mono_now(), AGAIN_MS);
+
+	leave(p);
+	forget_partitions(p);
+	poller_set_state(
+	    p, SUB_WAITING_BROKER, "%s", "another client had our place in the group; it is joined again");
+	while (!atomic_load(&p->stop) && mono_before(mono_now(), until)) {
+		poller_publish(p);
+		mailbox_wait(&p->s->poller_box, until);
+	}
+	p->fenced = p->looked = p->all_paused = false;
+	p->full_since = MONO_NEVER;
+	if (!atomic_load(&p->stop))
+		(void)join(p);
+}
+
 static void *serve(void *arg)
 {
 	struct poller *p = arg;
 
 	wait_unblocked(p);
-	if (!atomic_load(&p->stop) && join(p) == 0)
-		while (!atomic_load(&p->stop))
-			round_of(p);
+	if (!atomic_load(&p->stop))
+		(void)join(p);
+	while (!atomic_load(&p->stop) && p->consumer != NULL) {
+		round_of(p);
+		if (p->fenced)
+			join_again(p);
+	}
 	while (!atomic_load(&p->stop))
 		mailbox_wait(&p->s->poller_box, mono_add_ms(mono_now(), 200));
 	leave(p);
@@ -374,11 +320,7 @@ void poller_free(struct poller *p)
 		p->pool = (struct event *)ev->mail.next;
 		free(ev);
 	}
-	for (size_t i = 0; i < p->n_parts; i++) {
-		offsets_free(p->parts[i]->window);
-		free(p->parts[i]);
-	}
-	free(p->parts);
+	forget_partitions(p);
 	decoder_free(p->decoder);
 	free(p);
 }

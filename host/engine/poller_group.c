@@ -328,11 +328,12 @@ static void error(void *arg, const char *code, const char *text, bool fatal)
 	series_add(metrics_series(p->s->metrics, METRIC_KAFKA_ERRORS, code), 1);
 	log_at(fatal ? LOG_ERROR : LOG_WARNING, "kafka", LOG_TEXT("subscription", p->s->conf->name),
 	    LOG_TEXT("code", code), LOG_TEXT("text", text));
-	if (fatal)
+	if (fatal) {
+		p->fenced = true;
 		poller_set_state(p, SUB_BLOCKED,
-		    "%s: %s. Is another host running with node name %s? Give each its own, then restart",
+		    "%s: %s. Is another host running with node name %s? Give each its own. The group is joined again",
 		    code, text, p->s->config->node);
-	else if (strcmp(code, "_ALL_BROKERS_DOWN") == 0)
+	} else if (strcmp(code, "_ALL_BROKERS_DOWN") == 0)
 		poller_set_state(p, SUB_WAITING_BROKER, "no broker can be reached");
 	else if (strcmp(code, "UNKNOWN_TOPIC_OR_PART") == 0 ||
 		 strcmp(code, "TOPIC_AUTHORIZATION_FAILED") == 0 ||

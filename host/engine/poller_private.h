@@ -2,6 +2,7 @@
  *
  * poller.c        the thread: polling, taking events back, budget
  * poller_group.c  the group's rebalances, start positions, what is stored
+ * poller_pause.c  back-pressure, partitions that stand still
  * poller_show.c   states, status, metrics
  *
  * Owns:    -
@@ -50,6 +51,7 @@ struct poller {
 	size_t outstanding;		/* events lent out, of all epochs */
 	struct mail *newest, *oldest;	/* events to be sent to the flow, newest first */
 
+	bool fenced;			/* the client is finished: it is closed, and another joins */
 	bool looked;			/* whether the group is to be joined anew */
 	bool fetching;			/* the group was joined, partitions are not paused for back-pressure */
 	bool all_paused;
@@ -62,6 +64,12 @@ struct poller {
 
 /* poller.c */
 void poller_take_back(struct poller *p);
+
+/* poller_pause.c */
+bool poller_is_full(const struct poller *p, bool was);	/* full; while paused: not yet below the half */
+void poller_set_paused(struct poller *p, bool paused);	/* all */
+bool poller_may_take(struct poller *p, struct mono now);
+void poller_see_standing(struct poller *p);
 
 /* poller_group.c: the consumer's callbacks, and storing */
 void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *ret_callbacks);

@@ -140,7 +140,7 @@ class RetryTopic(SystemTest):
         options = dict(workers=8)
         d = self.daemon_with_topic("a", redis, sub="max_in_flight_bytes = \"1GiB\";", **options)
         d.wait_state("running")
-        self.load("produce", "--count", count, "--keys", 1000, "--delays", longest, "--rate", 5000)
+        self.load("produce", "--count", count, "--keys", 1000, "--delays", longest, "--rate", 2500)
         # Everything has been handed over, nothing is lost if it ends now.
         self.wait_handled(count // 4, "a", seconds=120)
         d.kill()

@@ -93,6 +93,25 @@ class Start(SystemTest):
         wait("the reason", lambda: b.subscription() and b.subscription()["ledger"]["state"] == "refused")
         self.assertIn("id or missing_id", b.subscription()["reason"])
 
+    def test_fenced_by_another_client_joins_again(self):
+        redis = self.redis()
+        self.make_topics()
+        d = self.daemon("a", redis)
+        d.wait_state("running")
+        self.load("produce", "--count", 500)
+        self.wait_handled(500, "a")
+        thief = subprocess.Popen(["kcat", "-G", self.topic, "-b", self.brokers, "-X", "group.instance.id=a.main", "-X", "session.timeout.ms=6000",
+                                  "-X", "enable.auto.commit=false", "-X", "partition.assignment.strategy=cooperative-sticky", self.topic], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.load("produce", "--count", 500, "--prefix", "f")
+        wait("the fence", lambda: "FENCED" in d.text() or "joined again" in d.text(), 40)
+        thief.kill()
+        thief.wait()
+        self.wait_handled(1000, "a", seconds=60)
+        wait("the commit", lambda: d.lag() == 0, 40)
+        self.assertEqual(len({line["id"] for line in self.lines("a")}), 1000)
+        self.assertEqual(d.state(), "running")
+        self.assertEqual(d.stop(), 0)
+
     def test_bad_configuration_starts_nothing(self):
         path = os.path.join(self.folder, "bad.conf")
         with open(path, "w", encoding="utf-8") as f:
