@@ -189,11 +189,10 @@ static void commit_cb(
 /* ---- Start */
 
 static const struct kafka_default defaults[] = { { "partition.assignment.strategy", "cooperative-sticky" },
-	{ "queued.min.messages", "5000" }, { "queued.max.messages.kbytes", "65536" },
-	{ "fetch.message.max.bytes", "262144" }, { "fetch.max.bytes", "8388608" }, { "check.crcs", "true" },
-	{ "statistics.interval.ms", "5000" }, { "auto.commit.interval.ms", "1000" },
-	{ "heartbeat.interval.ms", "1000" }, { "topic.metadata.refresh.interval.ms", "60000" },
-	{ NULL, NULL } };
+	{ "queued.min.messages", "1000000" }, { "queued.max.messages.kbytes", "131072" },
+	{ "fetch.max.bytes", "8388608" }, { "check.crcs", "true" }, { "statistics.interval.ms", "5000" },
+	{ "auto.commit.interval.ms", "1000" }, { "heartbeat.interval.ms", "1000" },
+	{ "topic.metadata.refresh.interval.ms", "60000" }, { NULL, NULL } };
 
 int kafka_consumer_new(const struct config *c, const struct config_subscription *sub,
     const struct kafka_consumer_callbacks *cb, struct kafka_consumer **ret_consumer, char *why, size_t size)
