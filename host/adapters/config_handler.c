@@ -80,9 +80,6 @@ void config_take_handler(struct config_loader *l, const config_setting_t *g, con
 	h->name = strdup(name);
 	config_fill(l, SCOPE_HANDLER, g, g, h);
 	take_plugin(l, g, h);
-	if (h->batch > 1)
-		config_fault(
-		    l, config_member(g, "batch"), "batch: more than 1 is not supported by this version");
 	if (settings != NULL && config_is_group(l, settings))
 		add_settings(l, settings, "", h);
 }

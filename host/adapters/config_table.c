@@ -176,7 +176,7 @@ static const struct config_key handler[] = { TEXT("plugin", NULL, IN_HANDLER(plu
 	DURATION("max_run", "5m", 100, 7 * D, IN_HANDLER(max_run_ms),
 	    "Longest run; not less than `timeout`. (Not used by this version.)"),
 	NUMBER("batch", "1", 1, 10000, IN_HANDLER(batch),
-	    "Events a call. More than 1 is not supported by this version."),
+	    "Most events a call, of different keys, for plugins with handle_batch; what is ready, no lingering."),
 	TEXTS(
 	    "emits", "", IN_HANDLER(emits), "Topics the handler may publish to. (Not used by this version.)"),
 	SPECIAL("settings", "group", "", "The plugin's own settings."), END };

@@ -135,9 +135,6 @@ static int load(struct plugin *p, int fd, const char *file, char *why, size_t si
 	if (p->handler.handle == NULL && p->handler.handle_batch == NULL)
 		return refuse(why, size, file,
 		    "found neither handle nor handle_batch, expected one: name it in SEMEL_HANDLER()");
-	if (p->handler.handle == NULL)
-		return refuse(why, size, file,
-		    "found only handle_batch, which this version does not call: give it handle, too");
 	return 0;
 }
 
@@ -163,6 +160,7 @@ int plugin_load(const struct config_handler *handler, bool lenient, struct metri
 	}
 	p->conf = handler;
 	p->metrics = metrics;
+	pthread_mutex_init(&p->runs.lock, NULL);
 	p->settings = (struct semel_settings){ .plugin = p, .conf = handler, .table = p->handler.settings };
 	plugin_host_fill(p);
 	r = plugin_settings_judge(&p->settings, lenient, problems);
@@ -205,91 +203,11 @@ void plugin_close(struct plugin *p)
 		free(m);
 	}
 	plugin_settings_free(&p->settings);
+	plugin_runs_free(p);
 	free(p);
 }
 
 const struct plugin_facts *plugin_facts(const struct plugin *p)
 {
 	return &p->facts;
-}
-
-/* ---- Running */
-
-int plugin_worker_open(
-    struct plugin *p, unsigned index, struct plugin_worker **ret_worker, char *why, size_t size)
-{
-	struct plugin_worker *w = calloc(1, sizeof(*w));
-	int r;
-
-	if (w == NULL) {
-		snprintf(why, size, "out of memory");
-		return -ENOMEM;
-	}
-	w->plugin = p;
-	r = p->handler.worker_open == NULL ? 0 : p->handler.worker_open(p->self, index, &w->state);
-	if (r != 0) {
-		snprintf(why, size, "worker_open: %s", strerror(r < 0 ? -r : EIO));
-		free(w);
-		return r < 0 ? r : -EIO;
-	}
-	w->opened = true;
-	*ret_worker = w;
-	return 0;
-}
-
-void plugin_worker_close(struct plugin_worker *w)
-{
-	if (w == NULL)
-		return;
-	if (w->opened && w->plugin->handler.worker_close != NULL)
-		w->plugin->handler.worker_close(w->state);
-	free(w);
-}
-
-static int judge_outcome(struct plugin *p, struct event *ev, int outcome)
-{
-	if (outcome >= SEMEL_OK && outcome <= SEMEL_CANCELLED && outcome != SEMEL_ASYNC)
-		return outcome;
-	plugin_fault(p, outcome == SEMEL_ASYNC ? "async" : "outcome");
-	free(ev->run.why);
-	ev->run.why = NULL;
-	if (asprintf(&ev->run.why,
-		outcome == SEMEL_ASYNC ? "SEMEL_ASYNC (%d) is not supported by this version"
-				       : "the handler returned %d, which is no outcome",
-		outcome) < 0)
-		ev->run.why = NULL;
-	return SEMEL_RETRY;
-}
-
-void plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugin_run *run)
-{
-	struct plugin *p = w->plugin;
-	struct plugin_event pe = { .event = { .host = &p->host,
-				       .id = { ev->id.data, ev->id.len },
-				       .key = { ev->msg.key.data, ev->msg.key.len },
-				       .payload = { ev->msg.payload.data, ev->msg.payload.len },
-				       .subscription = run->subscription,
-				       .route = run->route,
-				       .topic = ev->origin.topic,
-				       .offset = ev->origin.offset,
-				       .timestamp_ms = ev->origin.timestamp_ms,
-				       .fence = ev->run.fence,
-				       .partition = ev->origin.partition,
-				       .attempt = ev->run.attempt,
-				       .redelivered = ev->run.redelivered },
-		.ev = ev,
-		.run = run };
-	struct mono start = mono_now();
-
-	ev->run.retry_ms = -1;
-	free(ev->run.why);
-	ev->run.why = NULL;
-	ev->run.outcome = judge_outcome(p, ev, p->handler.handle(p->self, w->state, &pe.event));
-	ev->run.handler_us = mono_diff_us(mono_now(), start);
-}
-
-void plugin_flush(struct plugin *p)
-{
-	if (p->opened && p->handler.flush != NULL)
-		p->handler.flush(p->self);
 }

@@ -47,12 +47,27 @@ void plugin_worker_close(struct plugin_worker *w);	/* NULL is allowed */
 /* What the run needs beside the event. */
 struct plugin_run {
 	const char *subscription, *route;
+	unsigned sub;			/* the caller's number of the subscription */
 	const _Atomic int64_t *lease_until_us;	/* the flow's deadline (struct mono), for lease_ms and cancelled */
 };
 
-/* Run one event; fills ev->run.outcome, .retry_ms, .why, .handler_us.  Any value that is no outcome, SEMEL_ASYNC
- * and CANCELLED without a reason are turned into SEMEL_RETRY here and counted as faults, as the SDK says. */
-void plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugin_run *run);
-void plugin_flush(struct plugin *p);
+/* An open run has ended: ev->run is filled.  Threads: any, the plugin's. */
+typedef void (*plugin_done_fn)(void *arg, struct event *ev);
+/* Before the first worker: the most runs that there can be at a time, those of batches included. */
+int plugin_prepare(struct plugin *p, size_t max_runs, plugin_done_fn done, void *arg);
+
+/* Run one event; true: it has ended, and ev->run.outcome, .retry_ms, .why, .handler_us are filled; false: SEMEL_ASYNC,
+ * `done` is called, perhaps already.  Any value that is no outcome is turned into SEMEL_RETRY and counted as a fault. */
+bool plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugin_run *run);
+/* The same with several at once, at most the configured batch; all have ended.  Only if the plugin takes batches. */
+void plugin_handle_batch(struct plugin_worker *w, struct event *const *evs, const struct plugin_run *runs, size_t n);
+bool plugin_takes_batches(const struct plugin *p);
+size_t plugin_open_runs(const struct plugin *p);
+/* Events that are still read may have ended meanwhile; who calls this must be the one that could recycle them. */
+void plugin_each_open(
+    struct plugin *p, void (*visit)(void *arg, struct event *ev, unsigned sub, struct mono since), void *arg);
+/* Nothing comes for now: ask the plugin to complete what it holds, once for each time something was left open.  True if
+ * it was asked.  Threads: any. */
+bool plugin_flush(struct plugin *p);
 
 #endif

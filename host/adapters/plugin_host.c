@@ -135,7 +135,7 @@ static void explain(const struct semel_event *e, int64_t retry_ms, const char *w
 
 	ev->run.retry_ms = retry_ms < 0 ? -1 : retry_ms;
 	free(ev->run.why);
-	ev->run.why = why == NULL ? NULL : strndup(why, 4096);
+	ev->run.why = why == NULL ? NULL : strndup(why, WHY_MAX);
 }
 
 static int emit(const struct semel_event *e, const struct semel_record *r)
@@ -148,12 +148,7 @@ static int emit(const struct semel_event *e, const struct semel_record *r)
 static int complete(
     const struct semel_host *h, uint64_t token, enum semel_outcome outcome, int64_t retry_ms, const char *why)
 {
-	(void)h;
-	(void)token;
-	(void)outcome;
-	(void)retry_ms;
-	(void)why;
-	return -ENOSYS;
+	return plugin_complete(plugin_of(h), token, (int)outcome, retry_ms, why);
 }
 
 void plugin_host_fill(struct plugin *p)

@@ -1,6 +1,7 @@
 /* plugin_private.h - what the files of plugin share; nobody else includes it.
  *
- * plugin.c          judging, loading, opening, running
+ * plugin.c          judging, loading, opening
+ * plugin_run.c      running
  * plugin_host.c     the services a handler gets
  * plugin_settings.c its settings, judged against its table
  *
@@ -13,6 +14,8 @@
 
 #include "adapters/config_file.h"
 #include "adapters/plugin.h"
+
+#include <pthread.h>
 
 struct semel_settings {			/* given to open; lives as long as the plugin */
 	struct plugin *plugin;
@@ -30,6 +33,40 @@ struct plugin_metric {
 	enum metric_type type;
 };
 
+/* The event as the plugin sees it, and what we need when it asks. */
+struct plugin_event {
+	struct semel_event event;	/* first */
+	struct event *ev;
+	const struct plugin_run *run;
+};
+
+/* What is kept of a text that a plugin gives. */
+#define WHY_MAX 4096
+
+struct run_slot {
+	struct plugin_event pe;
+	struct plugin_run run;
+	_Atomic uint64_t word;		/* generation and state */
+	struct mono since;
+	uint32_t index;
+	/* What complete() said before handle returned. */
+	int outcome;
+	int64_t retry_ms;
+	char *why;
+	struct run_slot *next_free;	/* under the lock */
+};
+
+struct plugin_runs {
+	pthread_mutex_t lock;		/* of making, taking and giving back slots */
+	struct run_slot **slots, *free;
+	_Atomic size_t n;		/* slots that were made */
+	size_t cap;
+	_Atomic size_t open;		/* runs that returned SEMEL_ASYNC */
+	_Atomic bool flush_wanted;
+	plugin_done_fn done;
+	void *arg;
+};
+
 struct plugin {
 	struct semel_host host;		/* first: services find the plugin by it */
 	const struct config_handler *conf;
@@ -40,21 +77,21 @@ struct plugin {
 	struct plugin_metric *own_metrics;
 	void *self;
 	bool opened;
+	struct plugin_runs runs;
 };
 
 struct plugin_worker {
 	struct plugin *plugin;
 	void *state;
 	bool opened;
+	/* As many as a batch has. */
+	struct run_slot **slots;
+	const struct semel_event **events;
+	int *outcomes;
 };
 
-/* The event as the plugin sees it, and what we need when it asks; on the worker's stack. */
-struct plugin_event {
-	struct semel_event event;	/* first */
-	struct event *ev;
-	const struct plugin_run *run;
-};
-
+int plugin_complete(struct plugin *p, uint64_t token, int outcome, int64_t retry_ms, const char *why);
+void plugin_runs_free(struct plugin *p);
 void plugin_host_fill(struct plugin *p);
 void plugin_fault(struct plugin *p, const char *kind);
 

@@ -68,6 +68,14 @@ bool ring_push(struct ring *r, void *p)
 	}
 }
 
+size_t ring_length(const struct ring *r)
+{
+	size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	size_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	return tail > head ? tail - head : 0;
+}
+
 void *ring_pop(struct ring *r)
 {
 	size_t at = atomic_load_explicit(&r->head, memory_order_relaxed);

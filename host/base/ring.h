@@ -21,6 +21,7 @@ struct ring;
 struct ring *ring_new(size_t cap);
 void ring_free(struct ring *r);			/* NULL is allowed */
 bool ring_push(struct ring *r, void *p);	/* false: full */
+size_t ring_length(const struct ring *r);		/* about */
 void *ring_pop(struct ring *r);			/* NULL: empty */
 
 #endif

@@ -1,6 +1,5 @@
-#include "engine/pool.h"
+#include "engine/pool_private.h"
 
-#include "base/ring.h"
 #include "adapters/last_words.h"
 
 #include <assert.h>
@@ -10,33 +9,6 @@
 
 /* worker_open that failed for now is tried again after this. */
 #define OPEN_AGAIN_S 5
-
-struct worker {
-	struct pool *pool;
-	unsigned index;
-	pthread_t thread;
-	struct plugin_worker *plugin;
-	/* What it runs, for pool_watch: `sub` and `since_us` are written before `current`. */
-	_Atomic(struct event *) current;
-	_Atomic unsigned sub;
-	_Atomic int64_t since_us;
-};
-
-struct pool {
-	struct plugin *plugin;
-	const struct config_handler *conf;
-	struct status_handler *status;
-	struct subscription *const *subs;
-	struct ring *ring;
-	struct series *busy, *handler_seconds, *stuck;
-	/* The lock is taken to sleep and to wake, never to hand over an event. */
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	_Atomic unsigned sleepers, submitted;
-	_Atomic bool stopping;
-	unsigned n, ended; /* threads made; ended, under `lock` */
-	struct worker workers[];
-};
 
 /* Where an event came from travels with it in ev->run.sub. */
 void pool_submit(struct pool *p, struct event *ev, unsigned sub)
@@ -67,6 +39,17 @@ void pool_kick(struct pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* Without the lock: a plugin may take its time.  True if it was asked. */
+static bool flush(struct pool *p)
+{
+	bool asked;
+
+	pthread_mutex_unlock(&p->lock);
+	asked = plugin_flush(p->plugin);
+	pthread_mutex_lock(&p->lock);
+	return asked;
+}
+
 /* The next event; NULL when the pool stops and nothing is left. */
 static struct event *next(struct pool *p)
 {
@@ -77,39 +60,102 @@ static struct event *next(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	atomic_fetch_add(&p->sleepers, 1);
 	/* Said before looking: pool_kick either sees a sleeper or its event is seen here. */
-	while ((ev = ring_pop(p->ring)) == NULL && !atomic_load(&p->stopping))
+	while ((ev = ring_pop(p->ring)) == NULL && !atomic_load(&p->stopping)) {
+		/* The last to fall asleep asks the plugin to end what it holds. */
+		if (atomic_load(&p->sleepers) == p->conf->workers && flush(p))
+			continue;
 		pthread_cond_wait(&p->wake, &p->lock);
+	}
 	atomic_fetch_sub(&p->sleepers, 1);
 	pthread_mutex_unlock(&p->lock);
 	return ev;
 }
 
+/* A run has ended, here or on a thread of the plugin's. */
+static void finish(void *arg, struct event *ev)
+{
+	struct pool *p = arg;
+
+	series_observe(p->handler_seconds, (double)ev->run.handler_us / 1e6);
+	box_end(ev->run.slot, ev->run.outcome, ev->run.retry_ms, ev->run.why);
+	ev->mail.kind = MAIL_OUTCOME;
+	mailbox_send(&p->subs[ev->run.sub]->flow_box, &ev->mail);
+}
+
+/* False: it may not start now, and goes back. */
+static bool may_start(struct pool *p, struct event *ev, struct mono now)
+{
+	struct subscription *s = p->subs[ev->run.sub];
+
+	if (now.us < atomic_load_explicit(&s->lease_until_us, memory_order_relaxed) &&
+	    atomic_load_explicit(&s->hold, memory_order_relaxed) != HOLD_PAUSE &&
+	    (!atomic_load_explicit(&s->shut, memory_order_relaxed) || ev->run.alone))
+		return true;
+	ev->run.outcome = RUN_NOT_STARTED;
+	ev->mail.kind = MAIL_OUTCOME;
+	mailbox_send(&s->flow_box, &ev->mail);
+	return false;
+}
+
+/* The i-th of what the worker runs now. */
+static void start(struct worker *w, unsigned i, struct event *ev, struct mono now)
+{
+	struct subscription *s = w->pool->subs[ev->run.sub];
+	struct current *c = &w->current[i];
+
+	w->runs[i] = (struct plugin_run){ .subscription = s->conf->name,
+		.sub = ev->run.sub,
+		.route = s->config->routes[ev->route].name,
+		.lease_until_us = &s->lease_until_us };
+	atomic_store_explicit(&c->sub, ev->run.sub, memory_order_relaxed);
+	atomic_store_explicit(&c->since_us, now.us, memory_order_relaxed);
+	atomic_store_explicit(&c->ev, ev, memory_order_release);
+	series_observe(s->series.queue_seconds, (double)mono_diff_us(now, ev->polled) / 1e6);
+	box_start(ev->run.slot, wall_ms());
+}
+
+static void run_one(struct worker *w, struct event *ev)
+{
+	bool ended;
+
+	start(w, 0, ev, mono_now());
+	ended = plugin_handle(w->plugin, ev, &w->runs[0]);
+	atomic_store_explicit(&w->current[0].ev, NULL, memory_order_release);
+	if (ended)
+		finish(w->pool, ev);
+}
+
+static void run_batch(struct worker *w, unsigned n)
+{
+	struct mono now = mono_now();
+
+	for (unsigned i = 0; i < n; i++)
+		start(w, i, w->events[i], now);
+	plugin_handle_batch(w->plugin, w->events, w->runs, n);
+	for (unsigned i = 0; i < n; i++) {
+		atomic_store_explicit(&w->current[i].ev, NULL, memory_order_release);
+		finish(w->pool, w->events[i]);
+	}
+}
+
+/* One, and of a batch as many more as are this worker's share of what is ready: others may be idle. */
 static void run(struct worker *w, struct event *ev)
 {
 	struct pool *p = w->pool;
-	struct subscription *s = p->subs[ev->run.sub];
-	struct plugin_run with = { .subscription = s->conf->name,
-		.route = s->config->routes[ev->route].name,
-		.lease_until_us = &s->lease_until_us };
+	size_t share = p->batch > 1 ? ring_length(p->ring) / p->conf->workers : 0;
 	struct mono now = mono_now();
+	unsigned n = 0;
 
-	if (now.us >= atomic_load_explicit(&s->lease_until_us, memory_order_relaxed) ||
-	    atomic_load_explicit(&s->hold, memory_order_relaxed) == HOLD_PAUSE ||
-	    (atomic_load_explicit(&s->shut, memory_order_relaxed) && !ev->run.alone)) {
-		ev->run.outcome = RUN_NOT_STARTED;
-	} else {
-		atomic_store_explicit(&w->sub, ev->run.sub, memory_order_relaxed);
-		atomic_store_explicit(&w->since_us, now.us, memory_order_relaxed);
-		atomic_store_explicit(&w->current, ev, memory_order_release);
-		series_observe(s->series.queue_seconds, (double)mono_diff_us(now, ev->polled) / 1e6);
-		box_start(ev->run.slot, wall_ms());
-		plugin_handle(w->plugin, ev, &with);
-		box_end(ev->run.slot, ev->run.outcome, ev->run.retry_ms, ev->run.why);
-		series_observe(p->handler_seconds, (double)ev->run.handler_us / 1e6);
-		atomic_store_explicit(&w->current, NULL, memory_order_release);
+	for (;;) {
+		if (may_start(p, ev, now))
+			w->events[n++] = ev;
+		if (share-- == 0 || n == p->batch || (ev = ring_pop(p->ring)) == NULL)
+			break;
 	}
-	ev->mail.kind = MAIL_OUTCOME;
-	mailbox_send(&s->flow_box, &ev->mail);
+	if (p->batch > 1 && n > 0)
+		run_batch(w, n);
+	else if (n > 0)
+		run_one(w, w->events[0]);
 }
 
 /* False: the pool stops before the plugin was ready for this worker. */
@@ -177,6 +223,16 @@ static struct pool *pool_new(const struct config_handler *conf, size_t room)
 	return p;
 }
 
+static int make_room(struct worker *w)
+{
+	unsigned n = w->pool->batch;
+
+	w->current = calloc(n, sizeof(*w->current));
+	w->events = calloc(n, sizeof(*w->events));
+	w->runs = calloc(n, sizeof(*w->runs));
+	return w->current == NULL || w->events == NULL || w->runs == NULL ? -ENOMEM : 0;
+}
+
 int pool_start(struct plugin *plugin, const struct config_handler *conf, size_t room, struct metrics *metrics,
     struct status_handler *status, struct subscription *const *subs, struct pool **ret_pool)
 {
@@ -184,6 +240,14 @@ int pool_start(struct plugin *plugin, const struct config_handler *conf, size_t 
 
 	if (p == NULL)
 		return -ENOMEM;
+	p->batch = plugin_takes_batches(plugin) ? conf->batch : 1;
+	if (conf->batch > 1 && p->batch == 1)
+		log_at(LOG_WARNING, "batch is set, but the plugin has no handle_batch: one event a call",
+		    LOG_TEXT("handler", conf->name));
+	if (plugin_prepare(plugin, room + (size_t)conf->workers * (conf->batch + 1), finish, p) < 0) {
+		pool_free(p);
+		return -ENOMEM;
+	}
 	p->plugin = plugin;
 	p->status = status;
 	p->subs = subs;
@@ -195,7 +259,7 @@ int pool_start(struct plugin *plugin, const struct config_handler *conf, size_t 
 		struct worker *w = &p->workers[i];
 
 		*w = (struct worker){ .pool = p, .index = i };
-		if (pthread_create(&w->thread, NULL, work, w) != 0) {
+		if (make_room(w) < 0 || pthread_create(&w->thread, NULL, work, w) != 0) {
 			pool_stop(p, MONO_NEVER);
 			pool_free(p);
 			return -EAGAIN;
@@ -204,55 +268,6 @@ int pool_start(struct plugin *plugin, const struct config_handler *conf, size_t 
 	}
 	*ret_pool = p;
 	return 0;
-}
-
-/* The event a worker runs, if it is one of `sub`. */
-static struct event *current_of(struct worker *w, unsigned sub)
-{
-	struct event *ev = atomic_load_explicit(&w->current, memory_order_acquire);
-
-	if (ev == NULL || atomic_load_explicit(&w->sub, memory_order_relaxed) != sub)
-		return NULL;
-	/* `sub` may have been written for the next run: only if the event stands still was it this one's. */
-	return atomic_load_explicit(&w->current, memory_order_acquire) == ev ? ev : NULL;
-}
-
-/* One that is late: told once that it is, and once more past max_run. */
-static void judge_late(
-    const struct pool *p, struct event *ev, int64_t us, void (*late)(void *arg, struct event *ev), void *arg)
-{
-	if (!ev->run.timed_out) {
-		ev->run.timed_out = true;
-		atomic_store_explicit(&ev->run.cancelled, true, memory_order_relaxed);
-		late(arg, ev);
-	}
-	if (!ev->run.overran && us > p->conf->max_run_ms * 1000) {
-		ev->run.overran = true;
-		late(arg, ev);
-	}
-}
-
-void pool_watch(
-    struct pool *p, unsigned sub, struct mono now, void (*late)(void *arg, struct event *ev), void *arg)
-{
-	int n_busy = 0, n_stuck = 0;
-
-	for (unsigned i = 0; i < p->n; i++) {
-		struct worker *w = &p->workers[i];
-		struct event *ev = atomic_load_explicit(&w->current, memory_order_relaxed);
-		int64_t us = now.us - atomic_load_explicit(&w->since_us, memory_order_relaxed);
-		bool is_late = ev != NULL && us > p->conf->timeout_ms * 1000;
-
-		n_busy += ev != NULL;
-		n_stuck += is_late;
-		ev = is_late ? current_of(w, sub) : NULL;
-		if (ev != NULL)
-			judge_late(p, ev, us, late, arg);
-	}
-	atomic_store_explicit(&p->status->busy, n_busy, memory_order_relaxed);
-	atomic_store_explicit(&p->status->stuck, n_stuck, memory_order_relaxed);
-	series_set(p->busy, n_busy);
-	series_set(p->stuck, n_stuck);
 }
 
 bool pool_stop(struct pool *p, struct mono until)
@@ -288,6 +303,11 @@ void pool_free(struct pool *p)
 {
 	if (p == NULL)
 		return;
+	for (unsigned i = 0; i < p->conf->workers; i++) {
+		free(p->workers[i].current);
+		free(p->workers[i].events);
+		free(p->workers[i].runs);
+	}
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	ring_free(p->ring);

@@ -10,8 +10,13 @@
  *   outcome:N                        end with the number N
  *   sleep:MS                         sleep, deaf to cancellation
  *   wait:MS                          sleep, but end with CANCELLED when told to give up
+ *   async:MS                         return SEMEL_ASYNC; a thread completes it with OK after MS, or when flushed
+ *   async-never                      return SEMEL_ASYNC, and complete it only once it is cancelled
+ *   early                            complete with OK, and then return SEMEL_ASYNC
+ *   twice:MS                         as async:MS, but complete() is called twice
  *   hang                             for ever, deaf to cancellation
- *   segv abort exit                  end the process
+ *   segv abort exit _exit            end the process
+ *   mask closefds spawn leak:KB      block all signals; close descriptors of the host; leave a thread; lose memory
  *   log                              one log line
  *
  * Without one of the first group at its end the outcome is OK.  With `path`
@@ -23,7 +28,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,11 +44,24 @@ static const struct semel_setting settings[] = {
 	{ NULL, SEMEL_TEXT, NULL, NULL },
 };
 
+struct open_run {
+	const struct semel_event *event;
+	long long due_ms;
+	bool never, twice;
+	struct open_run *next;
+};
+
 struct debug {
 	char *words;
 	int fd; /* -1: none */
 	bool json;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of runs */
+	struct open_run *runs;
+	atomic_bool closing;
 };
+
+static void *complete_runs(void *arg);
 
 static int debug_open(const struct semel_host *host, const struct semel_settings *s, void **ret_self)
 {
@@ -61,6 +81,12 @@ static int debug_open(const struct semel_host *host, const struct semel_settings
 		free(d->words);
 		free(d);
 		return r;
+	}
+	pthread_mutex_init(&d->lock, NULL);
+	if (pthread_create(&d->thread, NULL, complete_runs, d) != 0) {
+		free(d->words);
+		free(d);
+		return -EAGAIN;
 	}
 	*ret_self = d;
 	return 0;
@@ -90,7 +116,39 @@ static void die(const char *how)
 		raise(SIGSEGV);
 	if (strcmp(how, "exit") == 0)
 		exit(3);
+	if (strcmp(how, "_exit") == 0)
+		_exit(4);
 	abort();
+}
+
+static void *idle(void *arg)
+{
+	(void)arg;
+	pause();
+	return NULL;
+}
+
+/* What a library in a handler may do to its host, and should not. */
+static void misbehave(const char *word, long n)
+{
+	pthread_t thread;
+	sigset_t all;
+
+	if (strcmp(word, "mask") == 0) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, NULL);
+		signal(SIGTERM, SIG_IGN);
+	} else if (strcmp(word, "closefds") == 0) {
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+	} else if (strcmp(word, "spawn") == 0) {
+		pthread_create(&thread, NULL, idle, NULL);
+	} else if (strncmp(word, "leak:", 5) == 0) {
+		void *volatile lost = malloc((size_t)n * 1024);
+
+		if (lost != NULL)
+			memset(lost, 1, (size_t)n * 1024);
+	}
 }
 
 /* What one word says; -1: go on with the next. */
@@ -109,7 +167,8 @@ static int obey(const struct semel_event *e, const char *word)
 			return ends[i].outcome == SEMEL_OK
 				   ? SEMEL_OK
 				   : semel_end(e, ends[i].outcome, -1, "debug: %s", word);
-	if (strcmp(word, "segv") == 0 || strcmp(word, "abort") == 0 || strcmp(word, "exit") == 0)
+	if (strcmp(word, "segv") == 0 || strcmp(word, "abort") == 0 || strcmp(word, "exit") == 0 ||
+	    strcmp(word, "_exit") == 0)
 		die(word);
 	if (strcmp(word, "log") == 0)
 		e->host->log(e->host, e, SEMEL_INFO, "debug", NULL, 0);
@@ -123,6 +182,7 @@ static int obey(const struct semel_event *e, const char *word)
 		return (int)n;
 	if (strncmp(word, "sleep:", 6) == 0)
 		sleep_ms(n);
+	misbehave(word, n);
 	while (strcmp(word, "hang") == 0)
 		sleep_ms(1000);
 	if (strncmp(word, "wait:", 5) == 0 && !wait_ms(e, n))
@@ -165,9 +225,102 @@ static int note(const struct debug *d, const struct semel_event *e)
 	return d->fd < 0 || write(d->fd, line, (size_t)n) == n ? SEMEL_OK : SEMEL_RETRY;
 }
 
+/* ---- Runs that end later */
+
+/* Takes its place among what the thread completes. */
+static int later(struct debug *d, const struct semel_event *e, long ms, bool never, bool twice)
+{
+	struct open_run *run = malloc(sizeof(*run));
+
+	if (run == NULL)
+		return SEMEL_RETRY;
+	*run = (struct open_run){ .event = e, .due_ms = now_ms() + ms, .never = never, .twice = twice };
+	pthread_mutex_lock(&d->lock);
+	run->next = d->runs;
+	d->runs = run;
+	pthread_mutex_unlock(&d->lock);
+	return SEMEL_ASYNC;
+}
+
+static void complete(struct debug *d, struct open_run *run)
+{
+	const struct semel_host *host = run->event->host;
+	uint64_t token = run->event->token;
+	bool cancelled = run->never;
+	int outcome = cancelled ? SEMEL_CANCELLED : note(d, run->event);
+
+	host->complete(host, token, (enum semel_outcome)outcome, -1, NULL);
+	if (run->twice && host->complete(host, token, SEMEL_REJECT, -1, "twice") == 0)
+		abort();
+	free(run);
+}
+
+/* The first that is due, taken out; NULL: none. */
+static struct open_run *take_due(struct debug *d)
+{
+	struct open_run **at, *run = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	for (at = &d->runs; *at != NULL; at = &(*at)->next) {
+		const struct semel_event *e = (*at)->event;
+
+		if ((*at)->never ? e->host->cancelled(e) : now_ms() >= (*at)->due_ms)
+			break;
+	}
+	run = *at;
+	if (run != NULL)
+		*at = run->next;
+	pthread_mutex_unlock(&d->lock);
+	return run;
+}
+
+static void *complete_runs(void *arg)
+{
+	struct debug *d = arg;
+	struct open_run *run;
+
+	while (!atomic_load(&d->closing)) {
+		run = take_due(d);
+		if (run != NULL)
+			complete(d, run);
+		else
+			sleep_ms(1);
+	}
+	return NULL;
+}
+
+static void debug_flush(void *self)
+{
+	struct debug *d = self;
+
+	pthread_mutex_lock(&d->lock);
+	for (struct open_run *run = d->runs; run != NULL; run = run->next)
+		run->due_ms = 0;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* -1: none of these. */
+static int obey_later(struct debug *d, const struct semel_event *e, const char *word)
+{
+	const char *colon = strchr(word, ':');
+	long n = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+
+	if (strncmp(word, "async:", 6) == 0)
+		return later(d, e, n, false, false);
+	if (strncmp(word, "twice:", 6) == 0)
+		return later(d, e, n, false, true);
+	if (strcmp(word, "async-never") == 0)
+		return later(d, e, 0, true, false);
+	if (strcmp(word, "early") != 0)
+		return -1;
+	if (note(d, e) == SEMEL_OK)
+		e->host->complete(e->host, e->token, SEMEL_OK, -1, NULL);
+	return SEMEL_ASYNC;
+}
+
 static int debug_handle(void *self, void *worker, const struct semel_event *e)
 {
-	const struct debug *d = self;
+	struct debug *d = self;
 	struct semel_bytes own = e->host->header(e, "debug");
 	char words[512], *save, *word;
 	int outcome = -1;
@@ -179,15 +332,25 @@ static int debug_handle(void *self, void *worker, const struct semel_event *e)
 		snprintf(words, sizeof(words), "%.*s", (int)own.len, (const char *)own.data);
 	for (word = strtok_r(words, ",", &save); word != NULL && outcome < 0;
 	     word = strtok_r(NULL, ",", &save))
-		outcome = obey(e, word);
+		if ((outcome = obey_later(d, e, word)) < 0)
+			outcome = obey(e, word);
 	if (outcome < 0)
 		outcome = SEMEL_OK;
 	return outcome == SEMEL_OK ? note(d, e) : outcome;
 }
 
+static void debug_batch(void *self, void *worker, const struct semel_event *const *e, int *outcomes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		outcomes[i] = debug_handle(self, worker, e[i]);
+}
+
 static void debug_close(void *self)
 {
 	struct debug *d = self;
+
+	atomic_store(&d->closing, true);
+	pthread_join(d->thread, NULL);
 
 	if (d->fd >= 0)
 		close(d->fd);
@@ -195,5 +358,5 @@ static void debug_close(void *self)
 	free(d);
 }
 
-SEMEL_HANDLER(
-    "debug", "1.0.0", .settings = settings, .open = debug_open, .handle = debug_handle, .close = debug_close);
+SEMEL_HANDLER("debug", "1.0.0", .settings = settings, .open = debug_open, .handle = debug_handle,
+    .handle_batch = debug_batch, .flush = debug_flush, .close = debug_close);
