@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #define LOG_FIELDS_MAX 32
+/* Of an emitted record; what its topic takes, the broker says. */
+#define HEADERS_MAX 256
+#define RECORD_MAX ((size_t)16 << 20)
 
 static struct plugin *plugin_of(const struct semel_host *h)
 {
@@ -138,11 +141,45 @@ static void explain(const struct semel_event *e, int64_t retry_ms, const char *w
 	ev->run.why = why == NULL ? NULL : strndup(why, WHY_MAX);
 }
 
-static int emit(const struct semel_event *e, const struct semel_record *r)
+/* A plugin built for an older minor has a shorter struct: what it lacks is zero. */
+static bool read_record(const struct semel_record *r, struct semel_record *ret)
 {
-	(void)e;
-	(void)r;
-	return -ENOSYS;
+	memset(ret, 0, sizeof(*ret));
+	if (r == NULL || r->size < offsetof(struct semel_record, headers) + sizeof(r->headers))
+		return false;
+	memcpy(ret, r, r->size < sizeof(*ret) ? r->size : sizeof(*ret));
+	return ret->topic != NULL && (ret->n_headers == 0 || ret->headers != NULL) &&
+	       ret->n_headers <= HEADERS_MAX;
+}
+
+static bool may_emit(const struct config_handler *h, const char *topic)
+{
+	for (size_t i = 0; i < h->n_emits; i++)
+		if (strcmp(h->emits[i], topic) == 0)
+			return true;
+	return false;
+}
+
+static int emit(const struct semel_event *e, const struct semel_record *record)
+{
+	struct plugin_event *pe = (struct plugin_event *)(uintptr_t)e;
+	struct emitted_header headers[HEADERS_MAX];
+	struct semel_record r;
+
+	if (!read_record(record, &r))
+		return -EINVAL;
+	if (!may_emit(plugin_of(e->host)->conf, r.topic))
+		return -EACCES;
+	if (r.key.len > RECORD_MAX || r.payload.len > RECORD_MAX)
+		return -EMSGSIZE;
+	for (uint32_t i = 0; i < r.n_headers; i++) {
+		if (r.headers[i].name == NULL)
+			return -EINVAL;
+		headers[i] = (struct emitted_header){ (char *)(uintptr_t)r.headers[i].name,
+			{ r.headers[i].value.data, r.headers[i].value.len } };
+	}
+	return emitted_add(&pe->emitted, r.topic, (struct bytes){ r.key.data, r.key.len },
+	    (struct bytes){ r.payload.data, r.payload.len }, headers, r.n_headers);
 }
 
 static int complete(

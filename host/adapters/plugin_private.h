@@ -13,6 +13,7 @@
 #define ADAPTERS_PLUGIN_PRIVATE_H
 
 #include "adapters/config_file.h"
+#include "core/emitted.h"
 #include "adapters/plugin.h"
 
 #include <pthread.h>
@@ -38,6 +39,7 @@ struct plugin_event {
 	struct semel_event event;	/* first */
 	struct event *ev;
 	const struct plugin_run *run;
+	struct emitted *emitted;	/* so far */
 };
 
 /* What is kept of a text that a plugin gives. */

@@ -91,10 +91,15 @@ static int judge_outcome(struct plugin *p, struct event *ev, int outcome)
 	return SEMEL_RETRY;
 }
 
-static void end_run(struct plugin *p, struct event *ev, struct mono start, int outcome)
+static void end_run(struct plugin *p, struct run_slot *slot, struct event *ev, int outcome)
 {
 	ev->run.outcome = judge_outcome(p, ev, outcome);
-	ev->run.handler_us = mono_diff_us(mono_now(), start);
+	ev->run.handler_us = mono_diff_us(mono_now(), slot->since);
+	if (ev->run.outcome == SEMEL_OK)
+		ev->run.emitted = slot->pe.emitted;
+	else
+		emitted_free(slot->pe.emitted);
+	slot->pe.emitted = NULL;
 }
 
 /* What complete() said beside the outcome; what it leaves open is as explain() said. */
@@ -117,6 +122,8 @@ static void begin(struct plugin *p, struct run_slot *slot, struct event *ev, con
 	ev->run.retry_ms = -1;
 	free(ev->run.why);
 	ev->run.why = NULL;
+	emitted_free(ev->run.emitted);
+	ev->run.emitted = NULL;
 	slot->run = *run;
 	slot->since = mono_now();
 	slot->why = NULL;
@@ -166,7 +173,6 @@ bool plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugi
 {
 	struct plugin *p = w->plugin;
 	struct run_slot *slot = w->slots[0];
-	struct mono start;
 	int outcome;
 
 	if (p->handler.handle == NULL) {
@@ -174,11 +180,10 @@ bool plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugi
 		return true;
 	}
 	begin(p, slot, ev, run);
-	start = slot->since;
 	outcome = p->handler.handle(p->self, w->state, &slot->pe.event);
 	if (outcome != SEMEL_ASYNC) {
 		end_inside(p, slot);
-		end_run(p, ev, start, outcome);
+		end_run(p, slot, ev, outcome);
 		return true;
 	}
 	atomic_fetch_add(&p->runs.open, 1);
@@ -190,7 +195,7 @@ bool plugin_handle(struct plugin_worker *w, struct event *ev, const struct plugi
 	}
 	atomic_fetch_sub(&p->runs.open, 1);
 	take_words(ev, slot->retry_ms, slot->why);
-	end_run(p, ev, start, slot->outcome);
+	end_run(p, slot, ev, slot->outcome);
 	return true;
 }
 
@@ -198,7 +203,6 @@ void plugin_handle_batch(
     struct plugin_worker *w, struct event *const *evs, const struct plugin_run *runs, size_t n)
 {
 	struct plugin *p = w->plugin;
-	struct mono start = mono_now();
 
 	for (size_t i = 0; i < n; i++) {
 		begin(p, w->slots[i], evs[i], &runs[i]);
@@ -208,7 +212,7 @@ void plugin_handle_batch(
 	p->handler.handle_batch(p->self, w->state, w->events, w->outcomes, n);
 	for (size_t i = 0; i < n; i++) {
 		end_inside(p, w->slots[i]);
-		end_run(p, evs[i], start, w->outcomes[i]);
+		end_run(p, w->slots[i], evs[i], w->outcomes[i]);
 	}
 }
 
@@ -225,7 +229,7 @@ static void end_open(struct plugin *p, struct run_slot *slot, uint64_t generatio
 	struct event *ev = slot->pe.ev;
 
 	take_words(ev, retry_ms, why == NULL ? NULL : strndup(why, WHY_MAX));
-	end_run(p, ev, slot->since, outcome);
+	end_run(p, slot, ev, outcome);
 	atomic_store_explicit(&slot->word, WORD(generation, RUN_FREE), memory_order_release);
 	give_slot(p, slot);
 	p->runs.done(p->runs.arg, ev);

@@ -68,13 +68,16 @@ struct box_slot {
 	int32_t partition;
 	uint32_t check;
 	_Atomic int64_t start_ms;	/* Unix time; the worker's, like the rest */
-	_Atomic int32_t outcome;	/* enum semel_outcome */
+	_Atomic int32_t outcome;	/* enum semel_outcome, or BOX_EMITS */
 	_Atomic uint8_t overran;	/* past max_run */
 	uint8_t blame;			/* enum box_blame; the manager's */
 	uint16_t id_len;
 	int64_t retry_ms;		/* as the handler asked, -1: not */
 	char topic[48], handler[32], id_text[48], why[56];	/* cut; id_text without a NUL */
 };
+
+/* It ended well, and records of it are being published: until they are acknowledged it has only begun. */
+#define BOX_EMITS 100
 
 #define BOX_MAX_SESSIONS 4
 struct box_session { uint8_t b[8]; };

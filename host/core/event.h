@@ -60,6 +60,7 @@ struct lane;
 struct event_list;
 struct partition;
 struct box_slot;
+struct emitted;
 
 struct event {
 	struct mail mail;		/* whoever hands it on */
@@ -111,6 +112,7 @@ struct event {
 		bool standing;		/* its partition stands still for it */
 		bool once_more;		/* an operator has said resume: exhausted, it runs all the same */
 		char *aside;		/* an operator puts it aside, and why; owned */
+		bool emitting;		/* its letter is what the handler emitted */
 		bool hand_over;		/* its letter is a record for the retry topic */
 		bool before_ok;		/* what it continues is final, and not done */
 		uint8_t parking;	/* what is under way about what it continues: enum flow_parking */
@@ -146,6 +148,7 @@ struct event {
 		int64_t retry_ms;	/* -1: the configured back-off */
 		char *why;		/* owned; NULL: nothing was said */
 		int64_t handler_us;
+		struct emitted *emitted;	/* to be published before it is recorded; NULL: nothing; owned */
 		struct box_slot *slot;	/* where the run is noted; the engine's */
 	} run;
 };

@@ -43,6 +43,7 @@ enum flow_note {
 	FLOW_DEAD_LETTER,		/* acknowledged; ev->f.reason */
 	FLOW_STANDS,			/* its partition is to stand still: exhausted, or past max_hold; ev->f.standing */
 	FLOW_STANDS_NOT,		/* ... no more */
+	FLOW_EMITTED,			/* what its handler emitted is acknowledged */
 	FLOW_HANDED_OVER,		/* the retry topic has it */
 	FLOW_DROPPED,			/* exhausted, recorded dead without a letter */
 	FLOW_LETTER_FAILED,		/* the letter was refused; it is tried again */
@@ -126,6 +127,9 @@ struct mono flow_read_due(const struct flow *f);	/* when to read the log if noth
 size_t flow_pending(const struct flow *f);		/* waits to be put into a call */
 size_t flow_events(const struct flow *f);		/* held in all */
 size_t flow_waiting(const struct flow *f);		/* of these, in a back-off */
+/* The oldest event that ought to make progress: neither in a back-off nor delayed; NULL: none. */
+const struct event *flow_oldest_active(const struct flow *f);
+const char *flow_doing(const struct event *ev);	/* what it does, in words */
 /* The event longest here; NULL: none. */
 const struct event *flow_oldest(const struct flow *f);
 

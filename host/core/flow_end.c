@@ -46,15 +46,24 @@ static void send_record(struct flow *f, struct event *ev, enum dlq_reason reason
 /* The event keeps its turn until the letter is acknowledged; settle: what is written into the ledger then. */
 void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle)
 {
-	ev->f.hand_over = false;
+	ev->f.hand_over = ev->f.emitting = false;
 	send_record(f, ev, reason, settle);
 }
 
 void flow_hand_over(struct flow *f, struct event *ev, int64_t due_ms)
 {
 	ev->f.hand_over = true;
+	ev->f.emitting = false;
 	ev->f.wait_until_ms = due_ms;
 	send_record(f, ev, DLQ_N_REASONS, FLOW_SETTLE_PARKED);
+}
+
+/* It ended well; it is recorded when all that its handler emitted is acknowledged. */
+void flow_emit(struct flow *f, struct event *ev)
+{
+	ev->f.hand_over = false;
+	ev->f.emitting = true;
+	send_record(f, ev, DLQ_N_REASONS, FLOW_SETTLE_DONE);
 }
 
 static void send_record(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle)
@@ -88,7 +97,11 @@ void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now
 	assert(ev->f.state == FLOW_LETTER);
 	f->now = now;
 	if (ok) {
-		f->out.note(f->out.arg, ev->f.hand_over ? FLOW_HANDED_OVER : FLOW_DEAD_LETTER, ev);
+		f->out.note(f->out.arg,
+		    ev->f.emitting    ? FLOW_EMITTED
+		    : ev->f.hand_over ? FLOW_HANDED_OVER
+				      : FLOW_DEAD_LETTER,
+		    ev);
 		ev->f.ended = true;
 		if (ev->f.settle == FLOW_SETTLE_NONE) {
 			flow_finish(f, ev, true);
@@ -99,6 +112,11 @@ void flow_letter_done(struct flow *f, struct event *ev, bool ok, struct mono now
 		return;
 	}
 	f->out.note(f->out.arg, FLOW_LETTER_FAILED, ev);
+	if (ev->f.emitting && ev->f.oversize) {
+		ev->f.oversize = false; /* not this event is, but what it emitted */
+		flow_send_letter(f, ev, DLQ_REJECTED, FLOW_SETTLE_DEAD);
+		return;
+	}
 	if (ev->f.hand_over && ev->f.oversize) {
 		flow_send_letter(f, ev, DLQ_EXHAUSTED, FLOW_SETTLE_DEAD); /* it will never fit */
 		return;
@@ -236,7 +254,12 @@ void flow_outcome(struct flow *f, struct event *ev, struct mono now, int64_t wal
 		flow_claimed(f, ev);
 		break;
 	case SEMEL_OK:
-	case SEMEL_SKIP: ended(f, ev, FLOW_SETTLE_DONE); break;
+	case SEMEL_SKIP:
+		if (ev->run.emitted != NULL)
+			flow_emit(f, ev);
+		else
+			ended(f, ev, FLOW_SETTLE_DONE);
+		break;
 	case SEMEL_REJECT: flow_send_letter(f, ev, DLQ_REJECTED, FLOW_SETTLE_DEAD); break;
 	case SEMEL_CANCELLED: cancelled(f, ev, wall_now_ms); break;
 	default: failed(f, ev, wall_now_ms); break;

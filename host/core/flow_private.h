@@ -105,6 +105,7 @@ void flow_start_ready(struct flow *f, struct mono lease_until);
 void flow_known(struct flow *f, struct event *ev, uint32_t check);	/* its id is recorded already */
 void flow_send_letter(struct flow *f, struct event *ev, enum dlq_reason reason, enum flow_settle settle);
 void flow_hand_over(struct flow *f, struct event *ev, int64_t due_ms);	/* to the retry topic, Unix time */
+void flow_emit(struct flow *f, struct event *ev);
 void flow_exhausted(struct flow *f, struct event *ev);
 void flow_give_up_letter(struct flow *f, struct event *ev);
 bool flow_letter_fate(const struct event *ev, enum dlq_reason *ret_reason);

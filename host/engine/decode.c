@@ -2,6 +2,7 @@
 
 #include "adapters/json.h"
 #include "adapters/keyed_hash.h"
+#include "core/emitted.h"
 #include "core/event_id.h"
 #include "core/route.h"
 
@@ -42,6 +43,8 @@ void event_clear(struct event *ev)
 	ev->id_heap = NULL;
 	free(ev->run.why);
 	ev->run.why = NULL;
+	emitted_free(ev->run.emitted);
+	ev->run.emitted = NULL;
 	free(ev->f.aside);
 	ev->f.aside = NULL;
 }

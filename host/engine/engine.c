@@ -113,7 +113,9 @@ void engine_tick(struct engine *e)
 
 bool engine_progresses(struct engine *e)
 {
-	(void)e;
+	for (size_t i = 0; i < e->config->n_subscriptions; i++)
+		if (atomic_load(&e->subs[i]->stuck_events) || atomic_load(&e->subs[i]->stuck_fetch))
+			return false;
 	return true;
 }
 

@@ -47,6 +47,7 @@ static void give_back(void *arg, struct event *ev)
 	struct ledger_io *io = arg;
 
 	recorder_back(io->recorder, ev, ev->finished);
+	io->progress_at = mono_now();
 	if (ev->finished && ev->origin.timestamp_ms >= 0)
 		series_observe(
 		    io->s->series.event_seconds, (double)(io->wall_ms - ev->origin.timestamp_ms) / 1e3);
@@ -105,6 +106,7 @@ static void take_mail(struct ledger_io *io, struct mono now)
 		switch ((enum mail_kind)m->kind) {
 		case MAIL_EVENT: flow_add(io->flow, (struct event *)m); break;
 		case MAIL_OUTCOME:
+			io->progress_at = now;
 			ledger_outcome_metrics(io, (struct event *)m);
 			if (((struct event *)m)->run.outcome != RUN_NOT_STARTED)
 				recorder_outlived(io->recorder, (struct event *)m);
@@ -147,6 +149,7 @@ static void watch(struct ledger_io *io, struct mono now)
 	if (mono_diff_us(now, io->watched_at) < WATCH_US)
 		return;
 	io->watched_at = now;
+	ledger_watch_progress(io, now);
 	for (size_t i = 0; i < io->s->config->n_handlers; i++)
 		if (io->deps.pools[i] != NULL)
 			pool_watch(io->deps.pools[i], io->s->index, now, ledger_late, io);

@@ -4,6 +4,7 @@
  * ledger_call.c talking to the store: the lease, sessions, calls
  * ledger_open.c opening: metadata, session, what this node remembers; accepting a loss
  * ledger_ask.c  what people ask
+ * ledger_watch.c progress
  * ledger_show.c what the flow notes: metrics, logs, status
  *
  * Owns:    -
@@ -77,6 +78,7 @@ struct ledger_io {
 	char reason[512];
 	bool must_read;			/* the log is to be read to its end before anything starts */
 	bool no_claims;			/* the server is out of memory: settles only */
+	struct mono progress_at;	/* a run ended, or an event went back */
 	uint32_t resumes;		/* as last seen */
 	bool session_gone, paused;
 	bool said_unfiltered, said_crowded, said_retention, said_volatile;
@@ -126,6 +128,8 @@ void ledger_trouble(struct ledger_io *io, const char *what, int error);
 void ledger_fault(struct ledger_io *io, int error);
 void ledger_note(void *arg, enum flow_note note, struct event *ev);
 void ledger_late(void *arg, struct event *ev);
+/* No progress for stall_timeout: says so, and when it is over. */
+void ledger_watch_progress(struct ledger_io *io, struct mono now);
 void ledger_publish(struct ledger_io *io, struct mono now);
 void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev);
 void ledger_keep_owners(struct ledger_io *io, const struct store_lease *leases, size_t n);

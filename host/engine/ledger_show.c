@@ -170,6 +170,7 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 		break;
 	case FLOW_STANDS_NOT: poller_stand(io->s, ev, false); break;
 	case FLOW_HANDED_OVER: log_event(LOG_INFO, "to the retry topic", io, ev); break;
+	case FLOW_EMITTED:
 	case FLOW_LETTER_FAILED:
 	case FLOW_NOTHING: break;
 	}

@@ -1,5 +1,7 @@
 #include "engine/letters.h"
 
+#include "core/emitted.h"
+#include "engine/emit_headers.h"
 #include "engine/letter_headers.h"
 
 #include <errno.h>
@@ -36,6 +38,8 @@ static const char *topic_of(const struct letters *l, const struct event *ev)
 {
 	const struct config_subscription *conf = l->subs[ev->run.sub]->conf;
 
+	if (ev->f.emitting)
+		return ev->run.emitted->list[0].topic;
 	return ev->f.hand_over ? conf->retry.topic : conf->dead_letter.topic;
 }
 
@@ -45,8 +49,10 @@ static void answer(struct letters *l, struct event *ev, const char *code, const 
 
 	if (code != NULL) {
 		log_at(LOG_ERROR,
-		    ev->f.hand_over ? "retry record failed; it is tried again and its key waits"
-				    : "dead letter failed; it is tried again and its key waits",
+		    ev->f.emitting
+			? "emitted record failed; all of its event are sent again, and its key waits"
+		    : ev->f.hand_over ? "retry record failed; it is tried again and its key waits"
+				      : "dead letter failed; it is tried again and its key waits",
 		    LOG_TEXT("subscription", l->subs[sub]->conf->name),
 		    LOG_TEXT(ev->f.hand_over ? "retry_topic" : "dead_letter_topic", topic_of(l, ev)),
 		    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
@@ -56,7 +62,9 @@ static void answer(struct letters *l, struct event *ev, const char *code, const 
 	}
 	note_trouble(l, sub, topic_of(l, ev), code, text);
 	ev->letter_ok = code == NULL;
-	if (code == NULL && ev->f.oversize && !ev->f.hand_over)
+	if (ev->f.emitting && code != NULL && ev->run.why == NULL)
+		ev->run.why = strdup(text);
+	if (code == NULL && ev->f.oversize && !ev->f.hand_over && !ev->f.emitting)
 		ev->f.reason = DLQ_OVERSIZE;
 	else if (code != NULL && strcmp(code, "MSG_SIZE_TOO_LARGE") == 0)
 		ev->f.oversize = true;
@@ -64,9 +72,26 @@ static void answer(struct letters *l, struct event *ev, const char *code, const 
 	mailbox_send(&l->subs[sub]->flow_box, &ev->mail);
 }
 
+/* One of several is acknowledged, or will never be; with the last the event goes on. */
+static void emitted_done(struct letters *l, struct emitted *m, const char *code, const char *text)
+{
+	const char *none = NULL;
+
+	if (code != NULL && atomic_compare_exchange_strong(&m->code, &none, code))
+		atomic_store(&m->text, text);
+	if (atomic_fetch_sub(&m->pending, 1) == 1) {
+		code = atomic_load(&m->code);
+		answer(l, m->event, code, atomic_load(&m->text));
+	}
+}
+
+/* What belongs to an event that emits has the lowest bit set. */
 static void ack(void *arg, void *cookie, const char *code, const char *text)
 {
-	answer(arg, cookie, code, text);
+	if (((uintptr_t)cookie & 1) != 0)
+		emitted_done(arg, (struct emitted *)((uintptr_t)cookie & ~(uintptr_t)1), code, text);
+	else
+		answer(arg, cookie, code, text);
 }
 
 int letters_start(const struct config *c, struct subscription *const *subs, struct metrics *metrics,
@@ -132,6 +157,31 @@ static int send_letter(
 	return send_without_value(l, ev, list, n, own_at, topic);
 }
 
+/* ---- What a handler emitted */
+
+static void send_emitted(struct letters *l, struct event *ev)
+{
+	struct emitted *m = ev->run.emitted;
+
+	m->event = ev;
+	atomic_store(&m->code, NULL);
+	atomic_store(&m->pending, m->n + 1); /* and this loop */
+	for (size_t i = 0; i < m->n; i++) {
+		struct emit_headers h;
+		int r = emit_headers(&h, l->subs[ev->run.sub], ev, i);
+
+		if (r == 0)
+			r = kafka_producer_send(l->producer, m->list[i].topic, m->list[i].key,
+			    m->list[i].payload, h.list, h.n, -1, (void *)((uintptr_t)m | 1));
+		emit_headers_free(&h);
+		if (r < 0)
+			emitted_done(l, m, r == -EMSGSIZE ? "MSG_SIZE_TOO_LARGE" : "_LOCAL",
+			    r == -EMSGSIZE ? "an emitted record is too large"
+					   : "an emitted record cannot be sent now");
+	}
+	emitted_done(l, m, NULL, NULL);
+}
+
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version)
 {
 	struct letter_headers own;
@@ -140,6 +190,10 @@ void letters_send(struct letters *l, struct event *ev, unsigned sub, const char 
 	int r;
 
 	ev->run.sub = sub;
+	if (ev->f.emitting) {
+		send_emitted(l, ev);
+		return;
+	}
 	if (ev->f.hand_over)
 		retry_headers(&own, ev);
 	else

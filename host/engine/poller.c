@@ -94,6 +94,7 @@ static void accept(struct poller *p, struct message *m, int64_t now_ms)
 	r = offsets_begin(part->window, m->offset);
 	assert(r == 0);
 	part->next = m->offset + 1;
+	part->moved_at = mono_now();
 	count_consumed(p, m->topic);
 	ev = event_get(p);
 	ev->msg = *m;
@@ -171,6 +172,7 @@ static void round_of(struct poller *p)
 	}
 	if (mono_diff_us(now, p->published_at) >= PUBLISH_US) {
 		p->published_at = now;
+		poller_watch_fetch(p);
 		poller_publish(p);
 	}
 }

@@ -207,12 +207,14 @@ static void begin(struct poller *p, const struct kafka_topic_partition *tp, bool
 	part->outstanding = 0;
 	part->next = part->position = part->stored = tp->offset;
 	part->eof = part->end = part->first_end = -1;
+	part->moved_at = mono_now();
 	part->reason[0] = '\0';
 	offsets_free(part->window);
 	part->window = offsets_new(p->s->conf->max_window);
 	if (part->window == NULL)
 		abort();
 	snprintf(number, sizeof(number), "%d", tp->partition);
+	part->stuck = metrics_series(p->s->metrics, METRIC_STUCK, p->s->conf->name, tp->topic, number);
 	part->lag = metrics_series(p->s->metrics, METRIC_LAG, p->s->conf->name, tp->topic, number);
 	part->committed = metrics_series(
 	    p->s->metrics, METRIC_COMMITTED_OFFSET, p->s->conf->name, tp->topic, number);

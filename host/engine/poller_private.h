@@ -31,8 +31,9 @@ struct partition {
 	int64_t eof;			/* the partition's end as last seen; -1: unknown */
 	int64_t end;			/* by statistics or EOF */
 	int64_t first_end;		/* the first end that was seen since it was assigned; -1: none yet */
+	struct mono moved_at;		/* a record came, or there was none to come */
 	char reason[256];
-	struct series *lag, *committed;
+	struct series *stuck, *lag, *committed;
 };
 
 struct poller {
@@ -82,6 +83,7 @@ void poller_look_at_topics(struct poller *p);
 void poller_set_state(struct poller *p, enum sub_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void poller_publish(struct poller *p);
+void poller_watch_fetch(struct poller *p);
 void poller_statistics(void *arg, const char *json, size_t len);
 
 #endif

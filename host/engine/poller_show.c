@@ -94,6 +94,48 @@ void poller_publish(struct poller *p)
 	pthread_mutex_unlock(&st->lock);
 }
 
+/* A fetch that stands still before the partition's end.  Whether the broker answers at all is told elsewhere; here it
+ * counts either way. */
+static bool stands_still(struct poller *p, struct partition *part, struct mono now)
+{
+	bool has_to_move = part->assigned && !part->blocked && !part->paused && !p->all_paused &&
+			   part->end > part->next && p->full_since.us == MONO_NEVER.us;
+
+	if (!has_to_move)
+		part->moved_at = now;
+	return mono_diff_us(now, part->moved_at) > p->s->conf->stall_timeout_ms * 1000;
+}
+
+void poller_watch_fetch(struct poller *p)
+{
+	struct sub_status *st = &p->s->status;
+	char text[sizeof(st->stuck_fetch)] = "";
+	bool was = atomic_load(&p->s->stuck_fetch), stuck = false;
+	struct mono now = mono_now();
+
+	for (size_t i = 0; i < p->n_parts; i++) {
+		struct partition *part = p->parts[i];
+		bool still = stands_still(p, part, now);
+
+		series_set(part->stuck, still);
+		if (still && !stuck)
+			snprintf(text, sizeof(text),
+			    "the fetch of %.100s/%d stands still at offset %lld, %lld before its end, for %lld s",
+			    part->topic, part->partition, (long long)part->next,
+			    (long long)(part->end - part->next),
+			    (long long)mono_diff_us(now, part->moved_at) / 1000000);
+		stuck = stuck || still;
+	}
+	pthread_mutex_lock(&st->lock);
+	memcpy(st->stuck_fetch, text, sizeof(text));
+	pthread_mutex_unlock(&st->lock);
+	atomic_store(&p->s->stuck_fetch, stuck);
+	if (stuck && !was)
+		log_at(LOG_ERROR, "stuck", LOG_TEXT("subscription", p->s->conf->name), LOG_TEXT("why", text));
+	else if (was && !stuck)
+		log_at(LOG_INFO, "no longer stuck", LOG_TEXT("subscription", p->s->conf->name));
+}
+
 /* The partitions' ends, and whether a broker is up, from librdkafka's statistics. */
 void poller_statistics(void *arg, const char *json, size_t len)
 {

@@ -77,7 +77,8 @@ static void finish(void *arg, struct event *ev)
 	struct pool *p = arg;
 
 	series_observe(p->handler_seconds, (double)ev->run.handler_us / 1e6);
-	box_end(ev->run.slot, ev->run.outcome, ev->run.retry_ms, ev->run.why);
+	box_end(ev->run.slot, ev->run.emitted != NULL ? BOX_EMITS : ev->run.outcome, ev->run.retry_ms,
+	    ev->run.why);
 	ev->mail.kind = MAIL_OUTCOME;
 	mailbox_send(&p->subs[ev->run.sub]->flow_box, &ev->mail);
 }

@@ -130,6 +130,8 @@ static bool as_run(const struct box_slot *slot, struct link_run *run)
 		run->left = LINK_LEFT_DONE;
 	else if (state_of(slot) == BOX_ENDED && outcome == SEMEL_RETRY)
 		run->left = LINK_LEFT_FAILED;
+	else if (state_of(slot) == BOX_ENDED && outcome == BOX_EMITS)
+		run->left = LINK_LEFT_BEGUN;
 	else
 		return false;
 	return true;

@@ -36,6 +36,9 @@ enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
 			 : atomic_load(&s->in_flight) + atomic_load(&s->retry_waiting) == 0
 			     ? "by an operator: drained; semel resume"
 			     : "by an operator: what is in flight ends, nothing is fetched; semel resume";
+	} else if (state == SUB_RUNNING && (atomic_load(&s->stuck_events) || atomic_load(&s->stuck_fetch))) {
+		state = SUB_STUCK;
+		reason = st->stuck_events[0] != '\0' ? st->stuck_events : st->stuck_fetch;
 	} else if (state == SUB_RUNNING && atomic_load(&s->standing) > 0) {
 		state = SUB_PAUSED;
 		reason = stands_for(st);

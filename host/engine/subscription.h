@@ -70,6 +70,7 @@ struct sub_status {			/* under `lock` */
 	uint32_t generation;
 	uint64_t entries, records, bytes, segments, filter_bytes, healed, retention_ms;
 	int64_t oldest_us;		/* struct mono of the oldest unfinished event's poll; 0: none */
+	char stuck_events[512], stuck_fetch[256];	/* what stands still, and since when; empty: nothing */
 	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
 	char blocked_reason[512];
 };
@@ -107,6 +108,8 @@ struct subscription {
 	 * unless alone; how many are with workers.  The ledger thread writes. */
 	_Atomic bool busy, shut;
 	_Atomic int running;
+	/* No progress for stall_timeout: of events (the ledger thread writes), of the fetch (the poller writes). */
+	_Atomic bool stuck_events, stuck_fetch;
 	/* Partitions that stand still for an event.  The ledger thread writes. */
 	_Atomic int standing;
 	/* Counts semel resume: exhausted events run once more.  The admin thread writes. */

@@ -14,6 +14,7 @@
  *   async-never                      return SEMEL_ASYNC, and complete it only once it is cancelled
  *   early                            complete with OK, and then return SEMEL_ASYNC
  *   twice:MS                         as async:MS, but complete() is called twice
+ *   emit:TOPIC                       emit a record with the event's key and payload, then go on
  *   hang                             for ever, deaf to cancellation
  *   segv abort exit _exit            end the process
  *   mask closefds spawn leak:KB      block all signals; close descriptors of the host; leave a thread; lose memory
@@ -182,6 +183,15 @@ static int obey(const struct semel_event *e, const char *word)
 		return (int)n;
 	if (strncmp(word, "sleep:", 6) == 0)
 		sleep_ms(n);
+	if (strncmp(word, "emit:", 5) == 0) {
+		struct semel_record r = {
+			.size = sizeof(r), .topic = word + 5, .key = e->key, .payload = e->payload
+		};
+		int failed = e->host->emit(e, &r);
+
+		if (failed != 0)
+			return semel_end(e, SEMEL_REJECT, -1, "debug: emit: %s", strerror(-failed));
+	}
 	misbehave(word, n);
 	while (strcmp(word, "hang") == 0)
 		sleep_ms(1000);

@@ -74,6 +74,39 @@ class Outcomes(SystemTest):
         self.assertEqual((v["lost"], v["unmarked"], v["broken"]), (0, 0, 0))
         self.assertEqual(d.stop(), 0)
 
+    def test_emitted_records_outlive_kills(self):
+        count = 20000 if LONG else 5000
+        redis = self.redis()
+        self.make_topics(4)
+        self.load("topic", "--partitions", 4, topic=self.topic + ".out")
+        d = self.debug("a", redis, f"emit:{self.topic}.out,ok", more=f'emits = [ "{self.topic}.out" ];')
+        d.wait_state("running")
+        self.produce("x", key="k", headers={"event-id": "traced", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+        self.load("produce", "--count", count, "--keys", 500, "--rate", 4000)
+        self.wait_handled(count // 3, "a")
+        d.kill()
+        d.start()
+        wait("the end", lambda: d.lag() == 0, 60)
+        v = self.verify(count, "a", keys=500)
+        self.assertEqual((v["lost"], v["unmarked"], v["broken"]), (0, 0, 0))
+        out = self.letters(end=".out")
+        ids = [h["event-id"][0] for _, _, h in out]
+        print(f"{count} events, one kill -9: {len(out)} records emitted, {len(set(ids))} ids")
+        self.assertEqual(len(set(ids)), count + 1)
+        self.assertTrue(all(len(i) == 32 for i in ids))
+        self.assertEqual([h["traceparent"] for _, _, h in out if "traceparent" in h][:1], [["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]])
+        self.assertEqual(d.stop(), 0)
+
+    def test_only_listed_topics_may_be_emitted_to(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.debug("a", redis, "emit:elsewhere,ok")
+        d.wait_state("running")
+        self.produce("x", headers={"event-id": "one"})
+        wait("the letter", lambda: self.letters(), 30)
+        self.assertIn("emit: Permission denied", self.letters()[0][2]["semel.dlq.detail"][0])
+        self.assertEqual(d.stop(), 0)
+
     def test_hostile_words_cost_at_most_their_own_event(self):
         redis = self.redis()
         self.make_topics(1)

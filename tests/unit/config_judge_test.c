@@ -150,8 +150,6 @@ START_TEST(handler_and_route_keys)
 		{ "handlers = { h = { plugin = \"\"; }; };", "plugin: must not be empty" },
 		{ "handlers = { h = { plugin = \"a/b.so\"; }; };",
 		    "plugin: \"a/b.so\" is neither a file's name" },
-		{ "handlers = { h = { plugin = \"a\"; batch = 2; }; };",
-		    "batch: more than 1 is not supported by this version" },
 		{ "handlers = { h = { plugin = \"a\"; timeout = \"10m\"; }; };",
 		    "handler h: timeout is longer than max_run" },
 		{ "handlers = { h = { plugin = \"a\"; emits = \"a b\"; }; };", "emits: \"a b\" is no topic" },

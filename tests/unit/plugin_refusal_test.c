@@ -58,7 +58,6 @@ START_TEST(each_refusal_says_what_was_found_and_what_to_do)
 	expect("no_name", "found no name, expected 1 to 63 printable characters");
 	expect("no_version", "found no version, expected 1 to 31 printable characters");
 	expect("no_handle", "found neither handle nor handle_batch");
-	expect("batch_only", "found only handle_batch, which this version does not call");
 	/* Loaded after another one: each gets its own object. */
 	expect("unresolved",
 	    "it cannot be loaded: undefined symbol: semel_test_unresolved: link it with everything it uses");

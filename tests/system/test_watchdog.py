@@ -1,0 +1,42 @@
+"""Progress: events and fetches that stand still are seen, named, and seen to move again."""
+from harness import SystemTest, main, wait
+
+
+class Watchdog(SystemTest):
+    def test_hanging_event_is_named_and_forgotten(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1s";', settings=f'path = "{self.witness("a")}"; json = true;',
+                        sub='stall_timeout = "2s";')
+        d.wait_state("running")
+        # A back-off is no standstill.
+        self.produce("x", key="r", headers={"event-id": "retrying", "debug": "delay:4000"})
+        self.produce("x", key="h", headers={"event-id": "slow\x07one", "debug": "sleep:6000"})
+        d.wait_state("stuck", 20)
+        code, text = d.get("/readyz")
+        self.assertEqual(code, 503)
+        self.assertIn("main: stuck: no progress for", text)
+        self.assertIn("slow", text)
+        self.assertIn("is inside its handler (handler handler)", text)
+        self.assertNotIn("\x07", text)
+        wait("the end", lambda: d.state() == "running" and d.lag() == 0, 30)
+        self.assertEqual(d.get("/readyz")[0], 200)
+        self.assertIn("no longer stuck", d.text())
+        self.assertEqual(d.stop(), 0)
+
+    def test_waiting_for_long_is_no_standstill(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.witness("a")}"; json = true;',
+                        sub='stall_timeout = "1s";')
+        d.wait_state("running")
+        self.produce("x", key="r", headers={"event-id": "retrying", "debug": "delay:4000"})
+        self.produce("x", key="r", headers={"event-id": "behind"})
+        seen = set()
+        wait("the end", lambda: seen.add(d.state()) or len(self.lines("a")) == 2, 30)
+        self.assertEqual(seen - {None}, {"running"})
+        self.assertEqual(d.stop(), 0)
+
+
+if __name__ == "__main__":
+    main()
