@@ -32,7 +32,7 @@ class Rebalance(SystemTest):
             # A static member keeps its place until its session is over.
             wait("a to have all", lambda: self.partitions(a) == 8, 60)
         producer.join()
-        wait("the end", lambda: a.lag() == 0, 60)
+        wait("the end", lambda: self.partitions(a) == 8 and a.lag() == 0, 60)
         v = self.verify(count, "a", "b", keys=1000)
         self.assertEqual((v["once"], v["repeated"], v["lost"], v["broken"]), (count, 0, 0, 0))
         self.assertEqual(a.stop(), 0)
