@@ -144,7 +144,7 @@ class Retry(SystemTest):
                         sub='retry = { attempts = 2; backoff = "10ms"; max_backoff = "10ms"; };')
         d.wait_state("running")
         self.produce("x", headers={"event-id": "odd", "debug": "outcome:77"})
-        self.produce("x", headers={"event-id": "negative", "debug": "outcome:-3"})
+        self.produce("x", headers={"event-id": "large", "debug": "outcome:2000000000"})
         letters = wait("two letters", lambda: len(self.letters()) == 2 and self.letters())
         self.assertIn("77, which is no outcome", letters[0][2]["semel.dlq.detail"][0] + letters[1][2]["semel.dlq.detail"][0])
         self.assertEqual(d.metric("semel_plugin_faults_total"), 4)
