@@ -22,7 +22,7 @@ struct replay {
 	bool dry;
 	long rate;
 	struct mono begin;
-	long published, refused, gone, without_id;
+	long published, refused, gone, without_id, unsent;
 	_Atomic long acknowledged, failed;
 	int64_t *next; /* by partition of the dead-letter topic: behind the last that was published */
 	int32_t n_next;
@@ -188,7 +188,9 @@ static int visit(void *arg, const struct letter *l)
 	if (result < 0) {
 		fprintf(stderr, "semel dlq: letter %d:%lld: %s\n", l->m->partition, (long long)l->m->offset,
 		    strerror(-result));
-		return 1;
+		r->unsent++;
+		/* One that is too large says nothing of the next; anything else would go on failing. */
+		return result != -EMSGSIZE;
 	}
 	r->published += result;
 	if (l->m->partition < r->n_next)
@@ -255,12 +257,21 @@ static int report(const struct replay *r, const char *name, int result)
 		printf(", %ld skipped (they have no id to be replayed under)", r->without_id);
 	if (r->gone > 0)
 		printf(", %ld skipped (oversize, and the original is gone)", r->gone);
+	if (r->unsent > 0)
+		printf(", %ld NOT SENT", r->unsent);
 	if (failed > 0)
 		printf(", %ld FAILED", failed);
 	putchar('\n');
+	if (!r->dry && acknowledged < r->published) {
+		/* Which ones is not known: a place to go on from would pass over them. */
+		printf(
+		    "%ld were not acknowledged: ask for the same replay again (what was replayed is a duplicate then)\n",
+		    r->published - acknowledged);
+		return EXIT_UNREACHABLE;
+	}
 	if (result == EXIT_NO && r->published > 0 && !r->dry)
 		say_where(r, name);
-	return failed > 0 ? EXIT_UNREACHABLE : result;
+	return r->unsent > 0 ? EXIT_NO : result;
 }
 
 int dlq_replay(const struct config *c, const struct config_subscription *sub, const struct selection *s,

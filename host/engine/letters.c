@@ -126,7 +126,7 @@ static int send_without_value(struct letters *l, struct event *ev, struct kafka_
 	list[own_at].value = bytes_of_text(dlq_reason_name(DLQ_OVERSIZE));
 	list[own_at + 1].value = bytes_of_text(detail);
 	return kafka_producer_send(
-	    l->producer, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, ev->origin.timestamp_ms, ev);
+	    l->producer, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, -1, ev);
 }
 
 /* Whether it fits, the broker says, with the acknowledgement. */
@@ -147,9 +147,9 @@ static int send_letter(
     struct letters *l, struct event *ev, struct kafka_header *list, size_t n, size_t own_at)
 {
 	const char *topic = l->subs[ev->run.sub]->conf->dead_letter.topic;
-	int r = ev->f.oversize ? -EMSGSIZE
-			       : kafka_producer_send(l->producer, topic, ev->msg.key, ev->msg.payload, list,
-				     n, ev->origin.timestamp_ms, ev);
+	int r = ev->f.oversize
+		    ? -EMSGSIZE
+		    : kafka_producer_send(l->producer, topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
 
 	if (r != -EMSGSIZE)
 		return r;

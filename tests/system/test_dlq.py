@@ -113,6 +113,39 @@ class Dlq(SystemTest):
         self.assertFalse([h for h in headers if h.startswith("semel.retry.")])
         self.assertEqual(d.stop(), 0)
 
+    def test_one_that_cannot_be_sent_holds_up_no_other(self):
+        redis = self.redis()
+        self.make_topics(1)
+        self.load("topic", "--partitions", 1, topic=self.topic + ".retry")
+        d = self.debug("a", redis, kafka="producer = { message_max_bytes = 2000; };")
+        d.wait_state("running")
+        for i in range(3):
+            self.produce("x", key="k", headers={"event-id": f"before-{i}"})
+        self.produce("x" * 5000, key="k", headers={"event-id": "large"})
+        for i in range(5):
+            self.produce("x", key="k", headers={"event-id": f"after-{i}"})
+        wait("the letters", lambda: len(self.letters()) == 9)
+        self.assertEqual(self.letters()[3][2]["semel.dlq.reason"], ["oversize"])
+        done = self.dlq(d, "replay", "main")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("8 letters replayed", done.stdout)
+        self.assertIn("1 NOT SENT", done.stdout)
+        self.assertIn("letter 0:3: Message too long", done.stderr)
+        self.assertEqual(len(self.letters(end=".retry")), 8)
+        self.assertEqual(d.stop(), 0)
+
+    def test_a_letter_is_as_old_as_it_is_and_not_as_its_event(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.debug("a", redis)
+        d.wait_state("running")
+        self.produce("x", headers={"event-id": "one", "debug": "sleep:1500,reject"})
+        wait("the letter", lambda: self.letters())
+        line = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.brokers, "-t", self.topic + ".dead", "-f", "%T"],
+                              capture_output=True, text=True, check=True).stdout
+        self.assertGreaterEqual(int(line), int(self.letters()[0][2]["semel.dlq.timestamp"][0]) + 1400)
+        self.assertEqual(d.stop(), 0)
+
     def test_add_puts_aside_what_waits_and_what_hangs(self):
         redis = self.redis()
         self.make_topics(1)
