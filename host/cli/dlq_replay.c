@@ -1,5 +1,5 @@
 /* semel dlq replay: letters go to the retry topic, where the subscription takes them as new runs of the same events. */
-#include "adapters/kafka.h"
+#include "adapters/kafka_headers.h"
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/dlq.h"
@@ -13,7 +13,6 @@
 #define ASK_MS 10000
 #define FLUSH_MS 30000
 #define PARTITIONS_MAX 10000
-#define OWN_MAX 12
 
 struct replay {
 	const struct config *config;
@@ -42,69 +41,16 @@ static void ack(void *arg, void *cookie, const char *code, const char *text)
 		fprintf(stderr, "semel dlq: %s: %s (%s)\n", r->sub->retry.topic, text, code);
 }
 
-struct own {
-	struct kafka_header list[OWN_MAX];
-	char texts[OWN_MAX][24];
-	size_t n;
-};
-
-static void add_number(struct own *o, const char *name, int64_t value)
+static void own_headers(struct kafka_headers *h, const struct letter *l)
 {
-	snprintf(o->texts[o->n], sizeof(o->texts[0]), "%lld", (long long)value);
-	o->list[o->n] = (struct kafka_header){ name, bytes_of_text(o->texts[o->n]) };
-	o->n++;
-}
-
-static void add_bytes(struct own *o, const char *name, struct bytes value)
-{
-	o->list[o->n++] = (struct kafka_header){ name, value };
-}
-
-static void own_headers(struct own *o, const struct letter *l)
-{
-	o->n = 0;
-	add_number(o, "semel.retry.due", 0);
-	add_bytes(o, "semel.retry.event_id", l->id);
-	add_number(o, "semel.retry.retries", 0);
-	add_number(o, "semel.retry.replays", l->replays + 1);
-	add_number(o, "semel.retry.after", l->retries);
-	add_number(o, "semel.retry.failed", 0);
-	add_number(o, "semel.retry.crashes", 0);
-	add_bytes(o, "semel.retry.topic", l->topic);
-	add_number(o, "semel.retry.partition", l->partition);
-	add_number(o, "semel.retry.offset", l->offset);
-	add_number(o, "semel.retry.timestamp", l->timestamp);
-}
-
-/* What a letter added is taken off again, in whatever style. */
-static bool is_added(const char *name)
-{
-	static const char *const prefixes[] = { "semel.dlq.", "semel.retry.", "__connect.errors.",
-		"kafka_dlt-" };
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
-static struct kafka_header *all_headers(struct message *m, const struct own *own, size_t *ret_n)
-{
-	struct kafka_header *list;
-	const char *name;
-	struct bytes value;
-	size_t n = 0, k = 0;
-
-	while (m->ops->header_at(m, n, &name, &value))
-		n++;
-	list = calloc(n + own->n, sizeof(*list));
-	for (size_t i = 0; list != NULL && m->ops->header_at(m, i, &name, &value); i++)
-		if (!is_added(name))
-			list[k++] = (struct kafka_header){ name, value };
-	if (list != NULL)
-		memcpy(list + k, own->list, own->n * sizeof(*list));
-	*ret_n = k + own->n;
-	return list;
+	h->n = 0;
+	kafka_headers_retry(h, &(struct retry_note){ .event_id = l->id,
+				   .replays = l->replays + 1,
+				   .topic = l->topic,
+				   .partition = l->partition,
+				   .offset = l->offset,
+				   .timestamp_ms = l->timestamp });
+	kafka_headers_number(h, PREFIX_RETRY "after", l->retries);
 }
 
 /* 1, or -errno. */
@@ -112,12 +58,12 @@ static int publish(struct replay *r, const struct letter *l, struct bytes payloa
 {
 	const struct timespec pause = { 0, 10000000 };
 	struct kafka_header *list;
-	struct own own;
-	size_t n;
+	struct kafka_headers own;
+	size_t n, own_at;
 	int result;
 
 	own_headers(&own, l);
-	list = all_headers(l->m, &own, &n);
+	list = kafka_headers_join(l->m, &own, &n, &own_at);
 	if (list == NULL)
 		return -ENOMEM;
 	while ((result = kafka_producer_send(

@@ -31,10 +31,10 @@ int cli_load(const struct cli_options *o, struct config **ret_config);
 
 /* One request to the daemon named by the options.  0: *ret_body holds the answer, *ret_status its status; else an
  * exit status, after the reason was printed. */
+int cli_ask(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status);
 /* The same without a message: the HTTP status, or -errno with `why`. */
 int cli_try(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, char *why,
     size_t size);
-int cli_ask(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status);
 
 /* True if stdout is a terminal and NO_COLOR is not set. */
 bool cli_colours(void);

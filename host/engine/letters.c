@@ -184,7 +184,7 @@ static void send_emitted(struct letters *l, struct event *ev)
 
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version)
 {
-	struct letter_headers own;
+	struct kafka_headers own;
 	struct kafka_header *list;
 	size_t n, own_at;
 	int r;
@@ -198,7 +198,7 @@ void letters_send(struct letters *l, struct event *ev, unsigned sub, const char 
 		retry_headers(&own, ev);
 	else
 		letter_headers(&own, l->subs[sub], ev, handler_version);
-	list = letter_headers_all(ev, &own, &n, &own_at);
+	list = kafka_headers_join(&ev->msg, &own, &n, &own_at);
 	if (list == NULL) {
 		answer(l, ev, "_OUT_OF_MEMORY", "no memory for the headers");
 		return;

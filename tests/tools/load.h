@@ -33,9 +33,9 @@ int load_ends(const struct load *l);
 int load_produce(const struct load *l);
 int load_verify(const struct load *l);
 
-/* What is special about event i: percent of `share` by a hash of seed, i and salt. */
 /* The header `debug` of event i, and the reason of the dead letter that it comes to; NULL: none. */
 const char *load_debug(const struct load *l, long i, const char **ret_reason, char text[32]);
+/* What is special about event i: percent of `share` by a hash of seed, i and salt. */
 bool load_chance(const struct load *l, long i, unsigned salt, double share);
 
 #endif
