@@ -174,11 +174,10 @@ static const struct config_key handler[] = { TEXT("plugin", NULL, IN_HANDLER(plu
 	DURATION("timeout", "30s", 10, D, IN_HANDLER(timeout_ms),
 	    "A run that takes longer is marked stuck and told to give up."),
 	DURATION("max_run", "5m", 100, 7 * D, IN_HANDLER(max_run_ms),
-	    "Longest run; not less than `timeout`. (Not used by this version.)"),
+	    "Longest run; not less than `timeout`. Past it the engine is replaced and the event counted as crashed."),
 	NUMBER("batch", "1", 1, 10000, IN_HANDLER(batch),
 	    "Most events a call, of different keys, for plugins with handle_batch; what is ready, no lingering."),
-	TEXTS(
-	    "emits", "", IN_HANDLER(emits), "Topics the handler may publish to. (Not used by this version.)"),
+	TEXTS("emits", "", IN_HANDLER(emits), "Topics the handler may publish to."),
 	SPECIAL("settings", "group", "", "The plugin's own settings."), END };
 
 static const struct config_key route[] = { SPECIAL("subscription", "name", NULL, "Whose events."),

@@ -24,6 +24,20 @@ const char *box_cause_name(enum box_cause c)
 	return names[c];
 }
 
+bool box_cause_restarts(enum box_cause c)
+{
+	return c != BOX_STOP && c != BOX_LOST;
+}
+
+uint32_t box_restarts(const struct box_facts *f)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
+		sum += atomic_load(&f->restarts[i]);
+	return sum;
+}
+
 struct box_facts *box_facts(struct box *b)
 {
 	return &b->header->facts;

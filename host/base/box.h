@@ -13,7 +13,7 @@
  * not fit, means that stores may be missing: then everything is taken as begun.
  *
  * Owns:    the mapping, the descriptor.
- * Threads: box_give, box_free: the ledger thread of the section; box_start, box_end: the worker that has the
+ * Threads: box_give, box_free, box_add_past: the ledger thread of the section; box_start, box_end: the worker that has the
  *          slot; the rest: setup, or the manager while no engine lives.
  * Uses:    libc (mmap, flock).
  */
@@ -109,6 +109,9 @@ struct box;
 int box_open(const char *path, struct box **ret_box);
 void box_close(struct box *b);			/* NULL is allowed */
 struct box_facts *box_facts(struct box *b);
+/* An engine that ended so is followed by another. */
+bool box_cause_restarts(enum box_cause c);
+uint32_t box_restarts(const struct box_facts *f);
 
 /* ---- The manager's.  Threads: one, while no engine lives. */
 /* The engine is dead: lays the blame for what was inside a handler.  Repeating it changes nothing. */
@@ -124,6 +127,8 @@ int box_layout(struct box *b, const struct box_spec *specs, size_t n);
 struct box_section *box_section(struct box *b, size_t i);	/* as in specs; lives as long as b */
 struct box_slot *box_slot(struct box *b, const struct box_section *s, uint32_t i);
 bool box_slot_is_whole(const struct box_slot *slot);
+/* One more that is dead; when there is no room the oldest is dropped. */
+void box_add_past(struct box_section *s, const struct box_session *session);
 
 /* What box_give copies. */
 struct box_run {

@@ -122,7 +122,7 @@ static uint32_t count_left(struct box *b, const struct box_section *s)
 	return n;
 }
 
-static void add_past(struct box_section *s, const struct box_session *session)
+void box_add_past(struct box_section *s, const struct box_session *session)
 {
 	uint32_t n = atomic_load(&s->n_past);
 
@@ -143,9 +143,9 @@ static void carry_over(struct box *b, const struct box_section *from, struct box
 	uint32_t k = 0;
 
 	for (uint32_t i = 0; i < atomic_load(&from->n_past); i++)
-		add_past(to, &from->past[i]);
+		box_add_past(to, &from->past[i]);
 	if (atomic_load(&from->has_session))
-		add_past(to, &from->session);
+		box_add_past(to, &from->session);
 	atomic_store(&to->subscribed, atomic_load(&from->subscribed));
 	to->doubtful = doubtful || from->doubtful;
 	for (uint32_t i = 0; i < from->n_slots; i++) {

@@ -35,7 +35,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(PAUSED, "paused", GAUGE, "subscription", "1 while held by an operator, or while a partition stands still for an event.") \
 	X(LAG, "lag", GAUGE, "subscription,topic,partition", "Records between the committed position and the partition's end.") \
 	X(COMMITTED_OFFSET, "committed_offset", GAUGE, "subscription,topic,partition", "Position last stored for commit.") \
-	X(STUCK, "stuck", GAUGE, "subscription,topic,partition", "1 while the fetch stands still before the partition's end for stall_timeout, or an event of it makes no progress.") \
+	X(STUCK, "stuck", GAUGE, "subscription,topic,partition", "1 while the fetch stands still before the partition's end for stall_timeout.") \
 	X(EVENT_SECONDS, "event_seconds", HISTOGRAM, "subscription", "From the record's timestamp to settled.") \
 	X(QUEUE_SECONDS, "queue_seconds", HISTOGRAM, "subscription", "From poll to the start of the handler.") \
 	X(HANDLER_SECONDS, "handler_seconds", HISTOGRAM, "handler", "Run time of the handler.") \

@@ -185,7 +185,7 @@ static void show_restarts(struct engine *e)
 	struct box_facts *facts = box_facts(e->outside->links->box);
 
 	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
-		if (i != BOX_STOP && i != BOX_LOST)
+		if (box_cause_restarts((enum box_cause)i))
 			series_add(metrics_series(
 				       e->metrics, METRIC_ENGINE_RESTARTS, box_cause_name((enum box_cause)i)),
 			    atomic_load(&facts->restarts[i]));

@@ -46,18 +46,26 @@ void ledger_answer(struct ledger_io *io, struct query *q)
 
 /* ---- The asking side.  Threads: http. */
 
+/* False: there is nobody left who could answer. */
+static bool ask(struct ledger_io *io, struct mail *mail, sem_t *done)
+{
+	if (atomic_load(&io->ended))
+		return false;
+	sem_init(done, 0, 0);
+	mailbox_send(&io->s->flow_box, mail);
+	while (sem_wait(done) < 0)
+		;
+	sem_destroy(done);
+	return true;
+}
+
 int ledger_io_find(
     struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size)
 {
 	struct query q = { .mail = { .kind = MAIL_QUERY }, .id = id };
 
-	if (atomic_load(&io->ended))
+	if (!ask(io, &q.mail, &q.done))
 		return -EAGAIN;
-	sem_init(&q.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &q.mail);
-	while (sem_wait(&q.done) < 0)
-		;
-	sem_destroy(&q.done);
 	*ret_entry = q.entry;
 	snprintf(ret_owner, size, "%s", q.owner);
 	return q.result;
@@ -67,13 +75,8 @@ int ledger_io_put_aside(struct ledger_io *io, struct bytes id, const char *why)
 {
 	struct aside a = { .mail = { .kind = MAIL_ASIDE }, .id = id, .why = why };
 
-	if (atomic_load(&io->ended))
+	if (!ask(io, &a.mail, &a.done))
 		return -EAGAIN;
-	sem_init(&a.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &a.mail);
-	while (sem_wait(&a.done) < 0)
-		;
-	sem_destroy(&a.done);
 	return (int)a.n;
 }
 
@@ -82,13 +85,8 @@ int ledger_io_accept_loss(struct ledger_io *io, char *why, size_t size)
 	struct accept a = { .mail = { .kind = MAIL_ACCEPT } };
 
 	snprintf(why, size, "the subscription has stopped");
-	if (atomic_load(&io->ended))
+	if (!ask(io, &a.mail, &a.done))
 		return -EAGAIN;
-	sem_init(&a.done, 0, 0);
-	mailbox_send(&io->s->flow_box, &a.mail);
-	while (sem_wait(&a.done) < 0)
-		;
-	sem_destroy(&a.done);
 	snprintf(why, size, "%s", a.text);
 	return a.result;
 }

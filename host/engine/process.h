@@ -1,7 +1,7 @@
 /* process.h - the engine as a process: start, signals, what the manager is told, the end.
  *
  * Owns:    the engine.
- * Threads: main; process_reload: http.
+ * Threads: main.
  * Uses:    engine/engine, base/channel.
  */
 #ifndef ENGINE_PROCESS_H

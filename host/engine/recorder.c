@@ -8,9 +8,6 @@
 
 #define BUCKETS 256
 
-/* Back-offs that a crash cut short are not known any more. */
-#define FAILED_AGAIN_MS 0
-
 struct recorder {
 	struct subscription *s;
 	uint32_t *free;
@@ -122,7 +119,7 @@ static bool as_run(const struct box_slot *slot, struct link_run *run)
 
 	memcpy(run->id, slot->id, sizeof(run->id));
 	run->fence = slot->fence;
-	run->until_ms = FAILED_AGAIN_MS;
+	run->until_ms = 0; /* a back-off that a crash cut short is not known any more */
 	if (state_of(slot) == BOX_RUNNING)
 		run->left = slot->blame == BOX_CRASHED || slot->blame == BOX_TIMED_OUT ? LINK_LEFT_CRASHED
 										       : LINK_LEFT_BEGUN;
@@ -140,14 +137,9 @@ static bool as_run(const struct box_slot *slot, struct link_run *run)
 /* Whatever is written as the session at hand has ended, or its opening was never answered. */
 static void end_session(struct box_section *s)
 {
-	uint32_t n = atomic_load(&s->n_past);
-
 	if (!atomic_load(&s->has_session))
 		return;
-	if (n == BOX_MAX_SESSIONS)
-		memmove(s->past, s->past + 1, --n * sizeof(s->past[0]));
-	s->past[n] = s->session;
-	atomic_store(&s->n_past, n + 1);
+	box_add_past(s, &s->session);
 	atomic_store(&s->has_session, 0);
 }
 

@@ -141,12 +141,8 @@ static enum sub_state worst_of(const struct status_source *src)
 
 static void put_engine(struct buf *out, const struct status_source *src)
 {
-	uint32_t restarts = 0;
-
-	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
-		restarts += atomic_load(&src->facts->restarts[i]);
 	buf_printf(out, "{\"pid\":%d,\"restarts\":%u,\"started\":%lld,\"last_exit\":%s}", (int)getpid(),
-	    restarts, (long long)src->started_ms,
+	    box_restarts(src->facts), (long long)src->started_ms,
 	    src->facts->last_exit[0] == '\0' ? "null" : src->facts->last_exit);
 }
 

@@ -20,8 +20,6 @@
 #define LOCK_TRY_MS 50
 /* Its main thread says every second that it goes round. */
 #define HUNG_US 30000000
-/* Beyond stop_timeout, for what follows the drain. */
-#define STOP_MORE_MS 5000
 
 /* ---- Set-up */
 
@@ -167,7 +165,7 @@ static void read_signals(struct manager *m)
 		switch (info.ssi_signo) {
 		case SIGTERM:
 		case SIGINT: stop(m, (int)info.ssi_signo); break;
-		case SIGHUP: manager_reload(m, ASKER_SIGNAL); break;
+		case SIGHUP: manager_reload(m); break;
 		default: break;
 		}
 	}

@@ -18,7 +18,6 @@
 #define AGAIN_MS 100
 #define AGAIN_MAX_MS 30000
 #define WORKED_MS 1000
-#define STOP_MORE_MS 5000
 /* Under pressure the kernel shall take the engine and not its manager. */
 #define OOM_ADJUST "300"
 
@@ -120,7 +119,10 @@ static void take_message(struct manager *m, const struct channel_message *messag
 		m->alive_at = mono_now();
 		m->progresses = message->value != 0;
 		break;
-	case CHANNEL_RELOAD: manager_reload(m, ASKER_ENGINE); break;
+	case CHANNEL_RELOAD:
+		m->tell_engine = true;
+		manager_reload(m);
+		break;
 	case CHANNEL_OVERRUN: m->overran = true; break;
 	case CHANNEL_RELOADED: break;
 	}

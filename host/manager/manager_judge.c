@@ -18,9 +18,9 @@
 
 static void tell(struct manager *m, int status, const char *text)
 {
-	if (m->asked_by[ASKER_ENGINE] && m->channel >= 0)
+	if (m->tell_engine && m->channel >= 0)
 		(void)channel_send(m->channel, CHANNEL_RELOADED, status, text);
-	memset(m->asked_by, 0, sizeof(m->asked_by));
+	m->tell_engine = false;
 	notify_send(&m->notify, "READY=1\nSTATUS=%s",
 	    status == 0 ? "reloading" : "reload refused; running as before");
 }
@@ -44,11 +44,10 @@ static void judge(struct manager *m, int fd)
 	_exit(m->ops->judge(m->ops->arg, fd));
 }
 
-void manager_reload(struct manager *m, enum asker who)
+void manager_reload(struct manager *m)
 {
 	int fds[2];
 
-	m->asked_by[who] = true;
 	if (m->judge != 0)
 		return; /* the answer comes to all who asked */
 	if (m->stopping) {

@@ -20,8 +20,8 @@
 
 enum { STATUS_YES = 0, STATUS_UNREACHABLE = 69, STATUS_INTERNAL = 70, STATUS_CONFIGURATION = 78 };
 
-/* Somebody who is told how a reload went. */
-enum asker { ASKER_SIGNAL, ASKER_ENGINE };
+/* Beyond stop_timeout, for what follows the drain. */
+#define STOP_MORE_MS 5000
 
 struct manager {
 	const struct manager_ops *ops;
@@ -57,7 +57,7 @@ struct manager {
 	int judge_fd;
 	struct mono judge_until;
 	struct buf judged;
-	bool asked_by[2];		/* enum asker */
+	bool tell_engine;		/* it asked, and is told how it went */
 };
 
 /* How an engine ended. */
@@ -77,7 +77,7 @@ void manager_engine_ended(struct manager *m, int status);
 void manager_read_channel(struct manager *m);
 
 /* manager_judge.c */
-void manager_reload(struct manager *m, enum asker who);
+void manager_reload(struct manager *m);
 void manager_read_judge(struct manager *m);
 void manager_judge_ended(struct manager *m, int status);
 

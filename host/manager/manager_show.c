@@ -39,7 +39,6 @@ static const char *blame_name(uint8_t blame)
 }
 
 struct listing {
-	struct manager *m;
 	struct buf *out;
 	size_t n;
 	int64_t at_ms;
@@ -93,7 +92,7 @@ static void put_backtrace(struct manager *m, struct buf *out)
 void manager_report(struct manager *m, const struct manager_death *d)
 {
 	struct buf how = { NULL, 0, 0 }, json = { NULL, 0, 0 };
-	struct listing l = { m, &json, 0, d->at_ms };
+	struct listing l = { &json, 0, d->at_ms };
 	struct box_facts *facts = box_facts(m->box);
 	bool expected = d->cause == BOX_STOP || d->cause == BOX_RELOAD;
 
@@ -117,15 +116,6 @@ void manager_report(struct manager *m, const struct manager_death *d)
 }
 
 /* ---- HTTP */
-
-static uint32_t restarts_of(struct box_facts *facts)
-{
-	uint32_t sum = 0;
-
-	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
-		sum += atomic_load(&facts->restarts[i]);
-	return sum;
-}
 
 static int64_t next_start_ms(const struct manager *m)
 {
@@ -158,7 +148,7 @@ static void put_status(const struct manager *m, struct front_answer *a)
 	    ",\"version\":\"%s\",\"state\":\"%s\",%s,\"engine\":{\"pid\":%d,\"restarts\":%u,\"next_start_ms\":%lld,"
 	    "\"last_exit\":%s}}\n",
 	    SEMEL_VERSION, m->stopping ? "stopped" : "starting", m->plan.idle, (int)m->engine,
-	    restarts_of(facts), (long long)next_start_ms(m),
+	    box_restarts(facts), (long long)next_start_ms(m),
 	    facts->last_exit[0] == '\0' ? "null" : facts->last_exit);
 }
 
@@ -170,7 +160,7 @@ static void put_metrics(const struct manager *m, struct front_answer *a)
 	buf_text(&a->body, "# HELP semel_engine_restarts_total Engines that ended and were started again.\n"
 			   "# TYPE semel_engine_restarts_total counter\n");
 	for (unsigned i = 0; i < BOX_N_CAUSES; i++)
-		if (i != BOX_STOP && i != BOX_LOST)
+		if (box_cause_restarts((enum box_cause)i))
 			buf_printf(&a->body, "semel_engine_restarts_total{cause=\"%s\"} %u\n",
 			    box_cause_name((enum box_cause)i), atomic_load(&facts->restarts[i]));
 }
@@ -189,7 +179,7 @@ void manager_answer(void *arg, const char *method, const char *path, bool admin,
 
 	a->status = 200;
 	if (admin && strcmp(method, "POST") == 0 && strcmp(path, "/v1/reload") == 0) {
-		manager_reload(m, ASKER_SIGNAL);
+		manager_reload(m);
 		a->status = 202;
 		a->type = "application/json";
 		buf_text(&a->body, "{\"state\":\"judging\"}\n");
