@@ -99,6 +99,16 @@ class Daemon:
             done = self.semel("check", "-c", self.config)
             assert done.returncode == 0, done.stdout
 
+    def rewrite(self, *pairs):
+        """Change its configuration file; what it is to change must be there."""
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        for old, new in pairs:
+            assert old in text, f"{self.config} has no {old}"
+            text = text.replace(old, new)
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text)
+
     def start(self):
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([SEMELD, "-c", self.config], stdout=log, stderr=log)

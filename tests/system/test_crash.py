@@ -17,16 +17,8 @@ def engine_of(d):
 
 class Crash(SystemTest):
     def debug_daemon(self, name, redis, **options):
-        options.setdefault("settings", f'path = "{self.folder}/runs"; json = true;')
+        options.setdefault("settings", f'path = "{self.witness("runs")}"; json = true;')
         return self.daemon(name, redis, handler='plugin = "debug.so";', **options)
-
-    def runs(self):
-        import json
-        try:
-            with open(self.folder + "/runs", encoding="utf-8") as f:
-                return [json.loads(line) for line in f if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
 
     def poison(self, how, partition=0, id_=None):
         self.produce("x", key="poison", headers={"event-id": id_ or how, "debug": how}, partition=partition)
@@ -52,10 +44,10 @@ class Crash(SystemTest):
         self.assertEqual(status["engine"]["last_exit"]["by"], signal_text)
         self.assertEqual([e["id"] for e in status["engine"]["last_exit"]["events"]], [how])
         self.assertEqual(len(self.letters()), 1)
-        ids = [r["id"] for r in self.runs()]
+        ids = [r["id"] for r in self.lines("runs")]
         self.assertEqual(set(ids), {f"{p}-{i}" for p in "ef" for i in range(300)})
         # Whoever ran beside it may have run twice, and was told so.
-        last = {r["id"]: r for r in self.runs()}
+        last = {r["id"]: r for r in self.lines("runs")}
         for id_ in {i for i in ids if ids.count(i) > 1}:
             self.assertTrue(last[id_]["redelivered"], id_)
         event = d.semel("event", "main", how, "--json", "--admin", d.socket)
@@ -78,7 +70,7 @@ class Crash(SystemTest):
         redis = self.redis()
         self.make_topics(1)
         d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1s"; max_run = "2s";', workers=4,
-                        settings=f'path = "{self.folder}/runs"; json = true;', sub="max_crashes = 2;")
+                        settings=f'path = "{self.witness("runs")}"; json = true;', sub="max_crashes = 2;")
         d.wait_state("running")
         self.poison("hang")
         wait("the late one", lambda: d.status()["handlers"][0]["stuck"] == 1)
@@ -88,7 +80,7 @@ class Crash(SystemTest):
         wait("the end", lambda: d.lag() == 0)
         key, _, headers = self.letters()[0]
         self.assertEqual((key, headers["semel.dlq.reason"]), ("poison", ["timeout"]))
-        self.assertEqual([(r["id"], r["attempt"]) for r in self.runs()], [("slow", 1)])
+        self.assertEqual([(r["id"], r["attempt"]) for r in self.lines("runs")], [("slow", 1)])
         status = d.status()
         self.assertEqual(status["engine"]["restarts"], 2)
         self.assertEqual(status["engine"]["last_exit"]["cause"], "timeout")
@@ -135,21 +127,21 @@ class Crash(SystemTest):
         redis = self.redis()
         self.make_topics()
         d = self.debug_daemon("a", redis, ledger='lease = "30s";', workers=4,
-                              settings=f'path = "{self.folder}/runs"; json = true; do = "sleep:5";')
+                              settings=f'path = "{self.witness("runs")}"; json = true; do = "sleep:5";')
         d.wait_state("running")
         self.load("produce", "--count", 2000)
-        wait("some", lambda: len(self.runs()) > 300)
+        wait("some", lambda: len(self.lines("runs")) > 300)
         engine = engine_of(d)
         d.kill()
         wait("the engine to be gone", lambda: not os.path.exists(f"/proc/{engine}"), 10)
         d.start()
         wait("the end", lambda: d.lag() == 0, 25)
-        ids = [r["id"] for r in self.runs()]
+        ids = [r["id"] for r in self.lines("runs")]
         self.assertEqual(len(set(ids)), 2000)
         repeated = {i for i in ids if ids.count(i) > 1}
         # Only what was inside a handler can have run twice.
         self.assertLessEqual(len(repeated), 4)
-        last = {r["id"]: r for r in self.runs()}
+        last = {r["id"]: r for r in self.lines("runs")}
         self.assertTrue(all(last[i]["redelivered"] for i in repeated))
 
     def test_same_name_is_refused(self):

@@ -65,10 +65,7 @@ class Dlq(SystemTest):
         self.assertIn(f"--create --topic {self.topic}.retry --partitions 4", missing.stderr)
         self.load("topic", "--partitions", 4, topic=self.topic + ".retry")
         # The handler is fixed.
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read()
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text.replace('do = "reject"', 'do = "ok"'))
+        d.rewrite(('do = "reject"', 'do = "ok"'))
         self.assertEqual(d.semel("reload", "--admin", d.socket).returncode, 0)
         self.assertIn(f"{count} letters would be replayed", self.dlq(d, "replay", "main", "--dry-run").stdout)
         first = subprocess.Popen([SEMEL, "dlq", "replay", "main", "-c", d.config, "--rate", str(count // 4)],

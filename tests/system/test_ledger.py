@@ -89,10 +89,7 @@ class Ledger(SystemTest):
         self.load("produce", "--count", 100)
         self.wait_handled(100, "a")
         d.stop()
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read()
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text.replace('[ "header:event-id" ]', '[ "header:event-id", "key" ]'))
+        d.rewrite(('[ "header:event-id" ]', '[ "header:event-id", "key" ]'))
         d.start()
         wait("the refusal", lambda: d.subscription() and "accept-config main" in d.subscription()["reason"])
         done = d.semel("ledger", "accept-config", "main", "-c", d.config)

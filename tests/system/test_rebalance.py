@@ -125,10 +125,7 @@ class Rebalance(SystemTest):
         redis = self.redis()
         self.make_topics(1)
         d = self.host("a", redis)
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read()
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text.replace('stop_timeout = "20s"', 'stop_timeout = "1s"'))
+        d.rewrite(('stop_timeout = "20s"', 'stop_timeout = "1s"'))
         d.start().wait_state("running")
         self.produce("x", headers={"event-id": "long", "debug": "sleep:4000"})
         wait("the run", lambda: d.status()["handlers"][0]["busy"] == 1)

@@ -9,20 +9,11 @@ from harness import BUILD, SystemTest, main, wait, LONG
 
 
 class Reload(SystemTest):
-    def rewrite(self, d, *pairs):
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read()
-        for old, new in pairs:
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text)
-
     def refused(self, d, *pairs):
         """The text of a reload that changes nothing."""
         with open(d.config, encoding="utf-8") as f:
             before = f.read()
-        self.rewrite(d, *pairs)
+        d.rewrite(*pairs)
         pid = d.status()["engine"]["pid"]
         done = d.semel("reload", "--admin", d.socket)
         self.assertEqual(done.returncode, 78, done.stderr)
@@ -54,7 +45,7 @@ class Reload(SystemTest):
             f.write("no ELF")
         self.assertIn("bad.so", self.refused(d, ('"file.so"', f'"{bad}"')))
 
-        self.rewrite(d, (path, self.witness("b")))
+        d.rewrite((path, self.witness("b")))
         done = d.semel("reload", "--admin", d.socket)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("reloaded in", done.stdout)
@@ -104,7 +95,7 @@ class Reload(SystemTest):
         os.rename(plugin + ".new", plugin)
         self.load("produce", "--count", 200, "--prefix", "f")
         self.wait_handled(400, "a")
-        self.rewrite(d, (f'path = "{self.witness("a")}";', ""))
+        d.rewrite((f'path = "{self.witness("a")}";', ""))
         self.assertEqual(d.semel("reload", "--admin", d.socket).returncode, 0)
         wait("the new one", lambda: d.status()["handlers"][0]["plugin"] == "log")
         self.load("produce", "--count", 200, "--prefix", "g")

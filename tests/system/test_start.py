@@ -2,7 +2,6 @@
 import os
 import subprocess
 
-import json
 import time
 
 from harness import SEMEL, SEMELD, SystemTest, main, wait
@@ -13,10 +12,7 @@ class Start(SystemTest):
         redis = self.redis()
         self.make_topics()
         d = self.daemon("a", redis, sub='start = "error";', start=False, check=False)
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read().replace('start = "earliest";', "")
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text)
+        d.rewrite(('start = "earliest";', ""))
         self.load("produce", "--count", 100)
         d.start()
         d.wait_state("blocked")
@@ -29,10 +25,7 @@ class Start(SystemTest):
         self.make_topics()
         self.load("produce", "--count", 100)
         d = self.daemon("a", redis, start=False)
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read().replace('start = "earliest";', 'start = "latest";')
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text)
+        d.rewrite(('start = "earliest";', 'start = "latest";'))
         d.start()
         d.wait_state("running")
         self.load("produce", "--count", 50, "--prefix", "f")
@@ -49,10 +42,7 @@ class Start(SystemTest):
             start = "earliest"; unrouted = "dead-letter"; }};''', routes='''
             all = { subscription = "main"; handler = "handler"; }; rest = { subscription = "other"; handler = "gone"; };''',
             handler='plugin = "file.so"; ')
-        with open(d.config, encoding="utf-8") as f:
-            text = f.read().replace("handlers = {", 'handlers = { gone = { plugin = "gone.so"; };')
-        with open(d.config, "w", encoding="utf-8") as f:
-            f.write(text)
+        d.rewrite(("handlers = {", 'handlers = { gone = { plugin = "gone.so"; };'))
         d.kill()
         d.start()
         self.assertEqual(d.semel("check", "-c", d.config).returncode, 78)
@@ -138,39 +128,32 @@ class Hold(SystemTest):
     def test_pause_drain_resume_are_remembered(self):
         redis = self.redis()
         self.make_topics()
-        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.folder}/runs"; json = true; do = "sleep:20,ok";',
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', settings=f'path = "{self.witness("runs")}"; json = true; do = "sleep:20,ok";',
                         workers=2)
         d.wait_state("running")
         self.load("produce", "--count", 400)
-        wait("some", lambda: len(self.runs()) > 20)
+        wait("some", lambda: len(self.lines("runs")) > 20)
         self.assertEqual(d.semel("pause", "main", "--admin", d.socket).returncode, 0)
         wait("paused", lambda: d.state() == "paused")
         self.assertEqual(d.get("/readyz")[0], 200)
         time.sleep(0.5)
-        n = len(self.runs())
+        n = len(self.lines("runs"))
         time.sleep(0.5)
-        self.assertEqual(len(self.runs()), n)
+        self.assertEqual(len(self.lines("runs")), n)
         self.assertEqual(d.metric("semel_paused"), 1)
         self.assertEqual(d.stop(), 0)
         d.start()
         wait("paused, still", lambda: d.state() == "paused")
-        self.assertEqual(len(self.runs()), n)
+        self.assertEqual(len(self.lines("runs")), n)
         self.assertEqual(d.semel("resume", "--admin", d.socket).returncode, 0)
-        wait("more", lambda: len(self.runs()) > n + 20)
+        wait("more", lambda: len(self.lines("runs")) > n + 20)
         self.assertEqual(d.semel("drain", "main", "--admin", d.socket).returncode, 0)
         wait("drained", lambda: d.subscription()["in_flight"] == 0 and "drained" in d.subscription()["reason"], 30)
         d.semel("resume", "--admin", d.socket)
         wait("the end", lambda: d.lag() == 0, 30)
-        ids = [r["id"] for r in self.runs()]
+        ids = [r["id"] for r in self.lines("runs")]
         self.assertEqual((len(ids), len(set(ids))), (400, 400))
         self.assertEqual(d.semel("pause", "none", "--admin", d.socket).returncode, 1)
-
-    def runs(self):
-        try:
-            with open(self.folder + "/runs", encoding="utf-8") as f:
-                return [json.loads(line) for line in f if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
 
 
 if __name__ == "__main__":
