@@ -2,6 +2,7 @@
 
 #include "adapters/config_table.h"
 #include "adapters/config_values.h"
+#include "core/setting_value.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,32 +76,6 @@ static const char *nearest(const struct semel_settings *s, const char *path)
 	return best;
 }
 
-static bool number_of(enum semel_type type, const char *text, int64_t *ret_value)
-{
-	char *end;
-
-	switch (type) {
-	case SEMEL_DURATION: return config_duration(text, ret_value) == 0;
-	case SEMEL_SIZE: return config_size(text, ret_value) == 0;
-	case SEMEL_BOOLEAN:
-		*ret_value = strcmp(text, "true") == 0;
-		return *ret_value == 1 || strcmp(text, "false") == 0;
-	case SEMEL_INTEGER:
-		errno = 0;
-		*ret_value = strtoll(text, &end, 10);
-		return errno == 0 && end != text && *end == '\0';
-	default: return false;
-	}
-}
-
-static const char *type_text(enum semel_type type)
-{
-	static const char *const names[] = { "", "a text", "an integer", "true or false", "a list of texts",
-		"a group of texts", "a duration (\"30s\")", "a size (\"64MB\")", "a file's name" };
-
-	return type >= SEMEL_TEXT && type <= SEMEL_SECRET ? names[type] : "nothing this host knows";
-}
-
 static bool value_fits(const struct semel_setting *row, const struct config_setting *c)
 {
 	int64_t n;
@@ -110,7 +85,7 @@ static bool value_fits(const struct semel_setting *row, const struct config_sett
 	case SEMEL_MAP: return c->is_group;
 	case SEMEL_TEXT:
 	case SEMEL_SECRET: return !c->is_group && c->text != NULL;
-	default: return !c->is_group && c->text != NULL && number_of(row->type, c->text, &n);
+	default: return !c->is_group && c->text != NULL && setting_number(row->type, c->text, &n);
 	}
 }
 
@@ -132,7 +107,7 @@ static void judge_row(struct semel_settings *s, size_t i, bool lenient, struct c
 	}
 	if (!value_fits(row, c)) {
 		config_problem_add(problems, true, c->place.file, c->place.line, "settings.%s: expected %s",
-		    path, type_text(row->type));
+		    path, setting_type_text(row->type));
 	} else if (row->type == SEMEL_SECRET &&
 		   config_secret(c->text, lenient, &s->secrets[i], why, sizeof(why)) < 0) {
 		config_problem_add(
@@ -199,7 +174,7 @@ int64_t plugin_setting_number(const struct semel_settings *s, const char *name)
 	int64_t n = 0;
 
 	if (row != NULL && text != NULL)
-		number_of(row->type, text, &n);
+		setting_number(row->type, text, &n);
 	return n;
 }
 

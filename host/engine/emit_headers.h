@@ -1,10 +1,6 @@
 /* emit_headers.h - the headers of a record that a handler emitted: its own, a derived id, the trace it belongs to.
  *
- * `event-id`, unless the handler set one: 32 hex digits of SipHash-2-4-128 under
- * the public key "semel emitted id" over subscription, event id and handler,
- * each as length (4 bytes, big endian) and bytes, and the record's number (4
- * bytes, big endian).  So every run of an event emits the same ids, whatever
- * ledger there was.
+ * `event-id` is the one that the handler set, else core/emit_id.
  *
  * Owns:    its texts and its list.
  * Threads: any.
@@ -25,6 +21,5 @@ struct emit_headers {
 /* Of the i-th record of ev; 0 or -ENOMEM. */
 int emit_headers(struct emit_headers *h, const struct subscription *s, struct event *ev, size_t i);
 void emit_headers_free(struct emit_headers *h);
-void emit_id(const char *subscription, struct bytes id, const char *handler, uint32_t i, char ret_id[33]);
 
 #endif
