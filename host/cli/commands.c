@@ -34,6 +34,10 @@ const struct command cli_commands[] = {
 	    cmd_route },
 	{ "handlers", "[-c FILE] [--json]", "plugins found and configured, and why refused; loads nothing",
 	    NULL, cmd_handlers },
+	{ "new", "NAME [--lang c|c++]", "a handler project in the folder NAME: source, test, packages",
+	    "NAME: [a-z][a-z0-9-]{0,62}; it must not be there yet.  The project needs semel-dev, CMake and a compiler.\n"
+	    "  --lang   c (default) or c++",
+	    cmd_new },
 	{ "dev", "[-c FILE] [--produce FILE] [--rate N]",
 	    "embedded broker, private Redis and the host, in the foreground",
 	    "Leaves nothing behind.  Without -c: the topic `events` goes to the handler `log`.\n"

@@ -111,7 +111,7 @@ def check_format(root):
     if tool is None:
         yield "clang-format is not installed"
         return
-    paths = list(files(root, "host", "plugins", "tests", "bench", ends=(".c",)))
+    paths = list(files(root, "host", "plugins", "sdk/testkit", "tests", "bench", ends=(".c",)))
     done = subprocess.run([tool, "--dry-run", "-Werror", *paths], cwd=root, capture_output=True, text=True, check=False)
     for line in done.stderr.splitlines():
         if "error:" in line:
@@ -119,7 +119,7 @@ def check_format(root):
 
 
 def problems(root):
-    for path in files(root, "host", "plugins"):
+    for path in files(root, "host", "plugins", "sdk"):
         with open(os.path.join(root, path), encoding="utf-8") as f:
             text = f.read()
         if path.startswith("host/"):
