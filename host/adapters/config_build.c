@@ -53,7 +53,9 @@ static void take_member(
 
 	if (other != NULL) {
 		place = config_place_of(l, other);
-		config_fault(l, g, "%s.%s is there already, at %s:%u", group, name, place.file, place.line);
+		config_fault(l, g,
+		    "%s.%s is there already, at %s:%u: rename one of them, or remove the file or the package of one",
+		    group, name, place.file, place.line);
 		return;
 	}
 	if (!is_name(name))

@@ -128,7 +128,7 @@ static int find_handler(const struct config *c, const char *name)
 
 /* The index named by key `what`; false, and a problem, if there is none of that name. */
 static bool take_reference(struct config_loader *l, const config_setting_t *g, const char *what,
-    int (*find)(const struct config *c, const char *name), unsigned *ret_index)
+    const char *remedy, int (*find)(const struct config *c, const char *name), unsigned *ret_index)
 {
 	const config_setting_t *s = config_member(g, what);
 	char *name = s == NULL ? NULL : config_text_of(l, s);
@@ -137,7 +137,7 @@ static bool take_reference(struct config_loader *l, const config_setting_t *g, c
 	if (s == NULL)
 		config_fault(l, g, "%s must be given", what);
 	else if (name != NULL && i < 0 && !l->incomplete)
-		config_fault(l, s, "there is no %s named %s", what, name);
+		config_fault(l, s, "there is no %s named %s: %s", what, name, remedy);
 	free(name);
 	if (i >= 0)
 		*ret_index = (unsigned)i;
@@ -170,9 +170,12 @@ void config_take_route(struct config_loader *l, const config_setting_t *g, const
 	r = &c->routes[c->n_routes];
 	r->name = strdup(name);
 	r->place = config_place_of(l, g);
+	r->subscription = r->handler = CONFIG_NONE;
 	config_fill(l, SCOPE_ROUTE, g, g, NULL);
-	ok = take_reference(l, g, "subscription", find_subscription, &r->subscription);
-	if (take_reference(l, g, "handler", find_handler, &r->handler))
+	ok = take_reference(
+	    l, g, "subscription", "add it, or remove the route", find_subscription, &r->subscription);
+	if (take_reference(l, g, "handler", "install the package that has it, or remove the route",
+		find_handler, &r->handler))
 		c->handlers[r->handler].routed = true;
 	else
 		ok = false;

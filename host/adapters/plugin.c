@@ -94,9 +94,21 @@ static int inspect(int fd, const char *file, struct plugin_facts *ret_facts, cha
 	return 0;
 }
 
+/* safe_open, with a remedy where the file is not there: the usual case is a package that was removed. */
+static int open_plugin(const char *file, bool lenient, char *why, size_t size)
+{
+	int fd = safe_open(file, lenient, why, size);
+
+	if (fd == -ENOENT)
+		snprintf(why, size,
+		    "%s: %s: install the package that has it, or remove the handler and its routes", file,
+		    strerror(ENOENT));
+	return fd;
+}
+
 int plugin_inspect(const char *file, bool lenient, struct plugin_facts *ret_facts, char *why, size_t size)
 {
-	int fd = safe_open(file, lenient, why, size), r;
+	int fd = open_plugin(file, lenient, why, size), r;
 
 	if (fd < 0)
 		return fd;
@@ -148,7 +160,7 @@ int plugin_load(const struct config_handler *handler, bool lenient, struct metri
 	why[0] = '\0';
 	if (p == NULL)
 		return -ENOMEM;
-	fd = safe_open(file, lenient, why, size);
+	fd = open_plugin(file, lenient, why, size);
 	r = fd < 0 ? fd : inspect(fd, file, &p->facts, why, size);
 	if (r == 0)
 		r = load(p, fd, file, why, size);

@@ -33,7 +33,10 @@ const struct command cli_commands[] = {
 	    "FILE holds one JSON object a line: {\"topic\":...,\"key\":...,\"headers\":{...},\"payload\":...}.",
 	    cmd_route },
 	{ "handlers", "[-c FILE] [--json]", "plugins found and configured, and why refused; loads nothing",
-	    NULL, cmd_handlers },
+	    "A line for each configured handler, then for each other plugin of plugin_path: version, ABI, routes that use it,\n"
+	    "the package that the file belongs to (asked of dpkg and rpm), why one is refused.  Problems of the configuration\n"
+	    "follow.  Exit status: 0, or 78 if it has errors.",
+	    cmd_handlers },
 	{ "new", "NAME [--lang c|c++]", "a handler project in the folder NAME: source, test, packages",
 	    "NAME: [a-z][a-z0-9-]{0,62}; it must not be there yet.  The project needs semel-dev, CMake and a compiler.\n"
 	    "  --lang   c (default) or c++",

@@ -13,6 +13,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 
+#include <limits.h>
+
 /* Where a value was written; file is NULL for a default. */
 struct config_place {
 	const char *file;
@@ -62,6 +64,8 @@ struct config_test {
 	bool exists;			/* of TEST_EXISTS: what was asked for */
 	bool negate;
 };
+
+#define CONFIG_NONE UINT_MAX		/* an index of what is not there: only in a configuration with errors */
 
 struct config_route {
 	char *name;

@@ -50,7 +50,9 @@ class Start(SystemTest):
         self.load("produce", "--count", 100)
         self.wait_handled(100, "a")
         self.assertEqual(d.state(1), "blocked")
-        self.assertIn("gone.so", d.subscription(1)["reason"])
+        said = "gone.so: No such file or directory: install the package that has it, or remove the handler and its routes"
+        self.assertIn(said, d.subscription(1)["reason"])
+        self.assertIn(said, d.text())
         self.assertIn("other: blocked", d.get("/readyz")[1])
 
     def test_missing_topic_is_said_and_found_when_made(self):
