@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t id_max = 100;	// twice that, and a fence, still is a file's name
 
 const semel_setting settings[] = {
-	{ "folder", SEMEL_TEXT, nullptr, "Where the files go; it must exist." },
+	{ "folder", SEMEL_TEXT, ".", "Where the files go; it must exist." },
 	{ nullptr, SEMEL_TEXT, nullptr, nullptr },
 };
 

@@ -65,10 +65,11 @@ void needs_its_folder()
 {
 	semel_test *t = semel_test_new(&semel_handler);
 
-	CHECK(semel_test_open(t) == -EINVAL);
-	CHECK(std::string(semel_test_fault(t, 0)).find("settings.folder: must be given") == 0);
 	semel_test_set(t, "folder", "/nonexistent");
 	CHECK(semel_test_open(t) == -ENOENT);
+	semel_test_set(t, "colour", "red");
+	CHECK(semel_test_open(t) == -EINVAL);
+	CHECK(std::string(semel_test_fault(t, 0)) == "plugin @NAME@ has no setting colour");
 	CHECK(semel_test_end(t) == 0);
 }
 

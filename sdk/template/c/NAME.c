@@ -15,7 +15,7 @@
 #define ID_MAX 100			/* twice that, and a fence, still is a file's name */
 
 static const struct semel_setting settings[] = {
-	{ "folder", SEMEL_TEXT, NULL, "Where the files go; it must exist." },
+	{ "folder", SEMEL_TEXT, ".", "Where the files go; it must exist." },
 	{ NULL, SEMEL_TEXT, NULL, NULL },
 };
 

@@ -63,10 +63,11 @@ static void needs_its_folder(void)
 {
 	struct semel_test *t = semel_test_new(&semel_handler);
 
-	CHECK(semel_test_open(t) == -EINVAL);
-	CHECK(strstr(semel_test_fault(t, 0), "settings.folder: must be given") != NULL);
 	semel_test_set(t, "folder", "/nonexistent");
 	CHECK(semel_test_open(t) == -ENOENT);
+	semel_test_set(t, "colour", "red");
+	CHECK(semel_test_open(t) == -EINVAL);
+	CHECK(strcmp(semel_test_fault(t, 0), "plugin @NAME@ has no setting colour") == 0);
 	CHECK(semel_test_end(t) == 0);
 }
 
