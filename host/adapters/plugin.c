@@ -117,6 +117,28 @@ int plugin_inspect(const char *file, bool lenient, struct plugin_facts *ret_fact
 	return r;
 }
 
+int plugin_judge_settings(
+    const struct config_handler *handler, bool lenient, struct config_problems *problems)
+{
+	struct plugin p = { .conf = handler };
+	char why[1024];
+	struct semel_setting *rows;
+	int fd = open_plugin(handler->plugin_file, lenient, why, sizeof(why));
+	int r = fd < 0 ? fd : inspect(fd, handler->plugin_file, &p.facts, why, sizeof(why));
+
+	if (r == 0)
+		r = plugin_elf_table(fd, &rows);
+	if (r == 0) {
+		p.settings = (struct semel_settings){ .plugin = &p, .conf = handler, .table = rows };
+		r = plugin_settings_judge(&p.settings, lenient, problems);
+		plugin_settings_free(&p.settings);
+		plugin_elf_table_free(rows);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 /* ---- Loading */
 
 static int load(struct plugin *p, int fd, const char *file, char *why, size_t size)

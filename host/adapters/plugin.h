@@ -27,11 +27,17 @@ struct plugin_facts {			/* what the file says of itself */
 /* 0, or -errno with `why` written: file, what was found, what was expected, what to do.  Runs no plugin code. */
 int plugin_inspect(const char *file, bool lenient, struct plugin_facts *ret_facts, char *why, size_t size);
 
+struct config_problems;
+/* The configured settings against the table in the file, for `semel check`; problems are added with file and line, and
+ * secrets are read.  0; -EINVAL: they are wrong; -ENOTSUP: the table is made by the plugin's code, and loading will judge;
+ * else as plugin_inspect.  Runs no plugin code. */
+int plugin_judge_settings(
+    const struct config_handler *handler, bool lenient, struct config_problems *problems);
+
 struct plugin;
 
 /* Inspect and load `handler->plugin_file`; check the configured settings against the plugin's table.  Problems
  * of settings are added with file and line.  0 or -errno with `why`. */
-struct config_problems;
 int plugin_load(const struct config_handler *handler, bool lenient, struct metrics *metrics,
     struct config_problems *problems, struct plugin **ret_plugin, char *why, size_t size);
 /* Call its open.  0; -EINVAL: refused for good; other -errno: not now, call again later. */

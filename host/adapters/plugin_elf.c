@@ -1,11 +1,7 @@
-#include "adapters/plugin_elf.h"
+#include "adapters/plugin_elf_private.h"
 
 #include <elf.h>
 #include <errno.h>
-#include <gelf.h>
-#include <libelf.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,7 +84,7 @@ static Elf_Scn *dynamic_symbols(Elf *elf, GElf_Shdr *sh)
 	return NULL;
 }
 
-static int find_symbol(Elf *elf, GElf_Sym *ret_sym, char *why, size_t size)
+int plugin_elf_symbol(Elf *elf, GElf_Sym *ret_sym, char *why, size_t size)
 {
 	GElf_Shdr sh;
 	Elf_Scn *scn = dynamic_symbols(elf, &sh);
@@ -117,8 +113,7 @@ static int find_symbol(Elf *elf, GElf_Sym *ret_sym, char *why, size_t size)
 	return -ENOEXEC;
 }
 
-/* The file offset of a virtual address. */
-static bool offset_of(Elf *elf, uint64_t address, size_t len, off_t *ret_offset)
+bool plugin_elf_offset(Elf *elf, uint64_t address, size_t len, off_t *ret_offset)
 {
 	size_t n = 0;
 	GElf_Phdr ph;
@@ -127,7 +122,7 @@ static bool offset_of(Elf *elf, uint64_t address, size_t len, off_t *ret_offset)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (gelf_getphdr(elf, (int)i, &ph) == NULL || ph.p_type != PT_LOAD || address < ph.p_vaddr ||
-		    address + len > ph.p_vaddr + ph.p_filesz)
+		    ph.p_filesz < len || address - ph.p_vaddr > ph.p_filesz - len)
 			continue;
 		*ret_offset = (off_t)(ph.p_offset + (address - ph.p_vaddr));
 		return true;
@@ -145,10 +140,10 @@ static int read_elf(int fd, Elf *elf, unsigned char *ret_bytes, size_t *ret_size
 	if (r == 0)
 		r = judge_extent(fd, elf, &eh, why, size);
 	if (r == 0)
-		r = find_symbol(elf, &sym, why, size);
+		r = plugin_elf_symbol(elf, &sym, why, size);
 	if (r < 0)
 		return r;
-	if (sym.st_size < PLUGIN_PLAIN || !offset_of(elf, sym.st_value, PLUGIN_PLAIN, &at) ||
+	if (sym.st_size < PLUGIN_PLAIN || !plugin_elf_offset(elf, sym.st_value, PLUGIN_PLAIN, &at) ||
 	    pread(fd, ret_bytes, PLUGIN_PLAIN, at) != PLUGIN_PLAIN) {
 		snprintf(why, size,
 		    "found " SYMBOL

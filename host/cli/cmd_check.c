@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* The file's own refusals, at the place of `plugin =`.  No code of it is run. */
+/* The file's own refusals, at the place of `plugin =`; settings against its table.  No code of it is run. */
 static void check_plugins(const struct config *c, struct config_problems *problems)
 {
 	for (size_t i = 0; i < c->n_handlers; i++) {
@@ -21,6 +21,8 @@ static void check_plugins(const struct config *c, struct config_problems *proble
 		if (plugin_inspect(h->plugin_file, false, &facts, why, sizeof(why)) < 0)
 			config_problem_add(
 			    problems, true, h->place.file, h->place.line, "handler %s: %s", h->name, why);
+		else
+			plugin_judge_settings(h, false, problems);
 	}
 	config_problems_sort(problems);
 }

@@ -125,12 +125,26 @@ static int open_(const struct semel_host *host, const struct semel_settings *s, 
 	*ret_self = (void *)(uintptr_t)host;
 	return 0;
 }
+
+/* A table that is not there before the plugin's own code has made it. */
+#if defined(BAD_made)
+static struct semel_setting made[sizeof(settings) / sizeof(settings[0])];
+
+__attribute__((constructor)) static void make(void)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		made[i] = settings[i];
+}
+#define TABLE made
+#else
+#define TABLE settings
+#endif
 EXPORT = { .magic = SEMEL_MAGIC,
 	.size = SIZE,
 	.abi_major = 1,
 	.name = "good",
 	.version = "1",
-	.settings = settings,
+	.settings = TABLE,
 	.open = open_,
 	.handle = handle,
 	.handle_batch = handle_batch };

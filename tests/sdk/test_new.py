@@ -34,6 +34,17 @@ class New(SdkTest):
         self.build("parcel")
         exported = self.here("nm", "-D", "--defined-only", "parcel/build/parcel.so").split()
         self.assertEqual(exported[2:], ["semel_handler"])
+        self.check_settings(os.path.join(self.folder, "parcel/build/parcel.so"))
+
+    def check_settings(self, so):
+        """semel check reads the table of settings in the file, of C++ as of C."""
+        with open(os.path.join(self.folder, "wrong.conf"), "w", encoding="utf-8") as f:
+            f.write('kafka = { bootstrap_servers = "k:1"; };\nledger = { url = "redis://r:1"; };\n'
+                    'subscriptions = { main = { topics = [ "t" ]; id = [ "key" ]; }; };\n'
+                    f'handlers = {{ h = {{ plugin = "{so}"; settings = {{ foldr = "/"; }}; }}; }};\n'
+                    'routes = { all = { subscription = "main"; handler = "h"; }; };\n')
+        self.assertIn("wrong.conf:4: error: plugin parcel has no setting foldr; did you mean folder?",
+                      self.here("semel", "check", "-c", "wrong.conf", fails=True))
 
     def check_package(self, project):
         self.here("cpack", "-G", "DEB", cwd=project + "/build")

@@ -52,6 +52,9 @@ class Rust(SdkTest):
         handlers = os.path.dirname(self.here("find", self.prefix, "-name", "file.so").strip())
         self.write("semel.conf", CONF % {"handlers": handlers, "so": so, "out": out})
         self.assertEqual(self.here("semel", "check", "-c", "semel.conf"), "semel.conf: ok\n")
+        self.write("wrong.conf", (CONF % {"handlers": handlers, "so": so, "out": out}).replace("topic =", "topik ="))
+        self.assertIn("plugin word-count has no setting topik; did you mean topic?",
+                      self.here("semel", "check", "-c", "wrong.conf", fails=True))
         listed = json.loads(self.here("semel", "handlers", "-c", "semel.conf", "--json"))["handlers"][0]
         self.assertEqual((listed["name"], listed["version"], listed["abi"]), ("word-count", "0.1.0", "1.0"))
         texts = ["once upon a time", "", "two words"]

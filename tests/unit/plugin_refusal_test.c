@@ -138,6 +138,15 @@ START_TEST(writable_by_others)
 }
 END_TEST
 
+static void judge_file(char *path)
+{
+	struct config_handler h = { .name = (char *)(uintptr_t) "h", .plugin_file = path };
+	struct config_problems problems = { NULL, 0, 0 };
+
+	plugin_judge_settings(&h, false, &problems);
+	config_problems_free(&problems);
+}
+
 /* A plugin cut anywhere is refused, never a crash. */
 START_TEST(cut_files_never_crash)
 {
@@ -150,30 +159,60 @@ START_TEST(cut_files_never_crash)
 	for (size_t n = 0; n < 16000; n += 131) {
 		copy(PLUGINS "/bad_good.so", path, n);
 		plugin_inspect(path, false, &facts, why, sizeof(why));
+		judge_file(path);
 	}
 	unit_remove(folder);
 }
 END_TEST
 
+/* Nor one with any byte changed; 8 bytes of 0xff are a pointer to nowhere, too. */
+START_TEST(changed_files_never_crash)
+{
+	char folder[64], path[128];
+	struct stat st;
+	FILE *f;
+
+	unit_folder(folder);
+	snprintf(path, sizeof(path), "%s/x.so", folder);
+	ck_assert_int_eq(stat(PLUGINS "/bad_good.so", &st), 0);
+	copy(PLUGINS "/bad_good.so", path, SIZE_MAX);
+	f = fopen(path, "r+e");
+	setvbuf(f, NULL, _IONBF, 0);
+	for (long at = 0; at + 8 <= st.st_size; at += 24) {
+		char was[8];
+
+		fseek(f, at, SEEK_SET);
+		ck_assert_uint_eq(fread(was, 1, 8, f), 8);
+		fseek(f, at, SEEK_SET);
+		fwrite("\xff\xff\xff\xff\xff\xff\xff\xff", 1, at % 16 == 0 ? 8 : 1, f);
+		judge_file(path);
+		fseek(f, at, SEEK_SET);
+		fwrite(was, 1, 8, f);
+	}
+	fclose(f);
+	unit_remove(folder);
+}
+END_TEST
+
 static char file[] = PLUGINS "/bad_good.so";
+static struct config_handler handler; /* of the last load */
 
 static int load(
     struct config_setting *settings, size_t n, struct config_problems *problems, struct plugin **ret_plugin)
 {
-	static struct config_handler h;
 	static char why[1024];
 	static struct metrics *m;
 
 	if (m == NULL)
 		m = metrics_new();
-	h = (struct config_handler){ .name = (char *)(uintptr_t) "h",
+	handler = (struct config_handler){ .name = (char *)(uintptr_t) "h",
 		.plugin_file = file,
 		.workers = 1,
 		.batch = 1,
 		.settings = settings,
 		.n_settings = n,
 		.place = { "semel.conf", 7 } };
-	return plugin_load(&h, false, m, problems, ret_plugin, why, sizeof(why));
+	return plugin_load(&handler, false, m, problems, ret_plugin, why, sizeof(why));
 }
 
 #define SETTING(path_, text_, line_)                                                                         \
@@ -187,6 +226,30 @@ static int load(
 	{                                                                                                    \
 		.path = (char *)(uintptr_t)(path_), .is_group = true, .place = { "semel.conf", line_ }       \
 	}
+
+/* The handler that was loaded last is judged the same from its file, however its pointers are relocated. */
+static void judged_in_the_file(const char *expected)
+{
+	static char *const files[] = { PLUGINS "/bad_good.so", PLUGINS "/bad_relr.so" };
+	struct config_problems problems = { NULL, 0, 0 };
+	struct buf out = { NULL, 0, 0 };
+
+	for (size_t i = 0; i < 2; i++) {
+		handler.plugin_file = files[i];
+		ck_assert_int_eq(plugin_judge_settings(&handler, false, &problems), -EINVAL);
+		config_problems_print(&problems, &out);
+		ck_assert_str_eq(out.data, expected);
+		config_problems_free(&problems);
+		buf_clear(&out);
+	}
+	buf_free(&out);
+	handler.plugin_file = (char *)(uintptr_t)PLUGINS "/bad_made.so";
+	ck_assert_int_eq(plugin_judge_settings(&handler, false, &problems), -ENOTSUP);
+	handler.plugin_file = (char *)(uintptr_t)PLUGINS "/good_cxx.so";
+	ck_assert_int_eq(plugin_judge_settings(&handler, false, &problems), -EINVAL);
+	ck_assert_uint_eq(problems.errors, handler.n_settings);
+	config_problems_free(&problems);
+}
 
 START_TEST(settings_are_judged_with_file_and_line)
 {
@@ -208,8 +271,9 @@ START_TEST(settings_are_judged_with_file_and_line)
 	ck_assert_ptr_nonnull(
 	    strstr(out.data, "semel.conf:15: error: settings.token_file: /nonexistent: No such file"));
 	ck_assert_uint_eq(problems.errors, 5);
-	buf_free(&out);
 	config_problems_free(&problems);
+	judged_in_the_file(out.data);
+	buf_free(&out);
 }
 END_TEST
 
@@ -235,7 +299,8 @@ int main(void)
 {
 	const TTest *const tests[] = { each_refusal_says_what_was_found_and_what_to_do,
 		files_that_are_no_plugin, another_machine, writable_by_others, cut_files_never_crash,
-		settings_are_judged_with_file_and_line, settings_reach_open, NULL };
+		changed_files_never_crash, settings_are_judged_with_file_and_line, settings_reach_open,
+		NULL };
 
 	return unit_run("plugin refusals", tests);
 }
