@@ -92,7 +92,7 @@ static size_t sequence(const unsigned char *p, size_t left)
 	return n;
 }
 
-static bool is_utf8(struct semel_bytes v)
+bool line_is_utf8(struct semel_bytes v)
 {
 	const unsigned char *p = v.data;
 	size_t n;
@@ -150,7 +150,7 @@ static void add_base64(struct json_line *l, struct semel_bytes v)
 
 void line_bytes(struct json_line *l, const char *name, struct semel_bytes value)
 {
-	bool text = value.data == NULL || is_utf8(value);
+	bool text = value.data == NULL || line_is_utf8(value);
 
 	add_name(l, name, text ? "" : "_base64");
 	if (value.data == NULL) {
@@ -163,4 +163,18 @@ void line_bytes(struct json_line *l, const char *name, struct semel_bytes value)
 	else
 		add_base64(l, value);
 	add(l, "\"", 1);
+}
+
+void line_base64(struct json_line *l, const char *name, struct semel_bytes value)
+{
+	add_name(l, name, "");
+	add(l, "\"", 1);
+	add_base64(l, value);
+	add(l, "\"", 1);
+}
+
+void line_json(struct json_line *l, const char *name, struct semel_bytes value)
+{
+	add_name(l, name, "");
+	add(l, value.data, value.len);
 }

@@ -23,5 +23,8 @@ void line_bool(struct json_line *l, const char *name, bool value);
 void line_text(struct json_line *l, const char *name, const char *value);
 /* "name":"text" where it is UTF-8, "name_base64":"..." where not, "name":null where it is absent. */
 void line_bytes(struct json_line *l, const char *name, struct semel_bytes value);
+void line_base64(struct json_line *l, const char *name, struct semel_bytes value);
+void line_json(struct json_line *l, const char *name, struct semel_bytes value);	/* JSON already */
+bool line_is_utf8(struct semel_bytes value);
 
 #endif
