@@ -231,17 +231,19 @@ class SystemTest(unittest.TestCase):
             self.load("topic", "--partitions", 1, topic=topic + ".dead")
 
     def produce(self, text, key=None, headers=None, topic=None, partition=None, null=False):
-        """One record, by kcat."""
+        """One record, by kcat; `null`: without a value."""
         words = ["kcat", "-P", "-q", "-b", self.brokers, "-t", topic or self.topic]
         for name, value in (headers or {}).items():
             for v in value if isinstance(value, list) else [value]:
                 words += ["-H", f"{name}={v}"]
-        if key is not None:
+        if null:
+            # kcat sends an empty value only behind a key; -Z makes what is empty null, the key, too.
+            words += ["-Z", "-K", "\x01"]
+            text = (key or "") + "\x01\n"
+        elif key is not None:
             words += ["-k", key]
         if partition is not None:
             words += ["-p", str(partition)]
-        if null:
-            words += ["-Z"]
         subprocess.run(words, input=text if isinstance(text, bytes) else text.encode(), check=True)
 
     def letters(self, topic=None, end=".dead"):
