@@ -101,7 +101,7 @@ static CURLcode set_tls(CURL *c, const struct webhook *w)
 
 static CURLcode set_connection(CURL *c, const struct webhook *w)
 {
-	/* No signal: timeouts of name look-ups come without SIGALRM, and signals stay as the host has them. */
+	/* Timeouts of name look-ups come without SIGALRM; SIGPIPE, which curl then leaves alone, the engine ignores. */
 	CURLcode r = curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 
 	r |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
