@@ -71,8 +71,8 @@ struct reader {
 static void fault(struct reader *in, const char *name, const char *why)
 {
 	in->host->fault(in->settings, name, why);
-	if (in->r == 0)
-		in->r = -EINVAL;
+	if (in->r != -ENOMEM)
+		in->r = -EINVAL; /* more than a file that may come yet */
 }
 
 static char *copy(struct reader *in, const char *text)
