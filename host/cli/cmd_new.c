@@ -79,16 +79,25 @@ static int read_all(const char *path, struct buf *out)
 static int write_new(const char *path, const struct buf *text, mode_t mode)
 {
 	FILE *f = fopen(path, "wxe");
+	struct stat st;
 	int r = 0;
 
 	if (f == NULL)
 		return -errno;
 	if (text->len > 0 && fwrite(text->data, 1, text->len, f) != text->len)
 		r = -EIO;
-	if (fchmod(fileno(f), mode & 0755) < 0 && r == 0)
+	/* Executable as the template is, for those who may read it. */
+	if (r == 0 && (mode & S_IXUSR) != 0 &&
+	    (fstat(fileno(f), &st) < 0 || fchmod(fileno(f), st.st_mode | (st.st_mode & 0444) >> 2) < 0))
 		r = -errno;
 	if (fclose(f) != 0 && r == 0)
 		r = -errno;
+	return r;
+}
+
+static int failed(const char *path, int r)
+{
+	fprintf(stderr, "semel new: %s: %s\n", path, strerror(-r));
 	return r;
 }
 
@@ -101,17 +110,18 @@ static int copy_one(
 	int r;
 
 	if (S_ISDIR(st->st_mode)) {
-		r = mkdir(to, 0755) < 0 && errno != EEXIST ? -errno : copy_folder(m, from, to, done);
+		r = mkdir(to, 0755) < 0 && errno != EEXIST ? failed(to, -errno)
+							   : copy_folder(m, from, to, done);
 	} else {
 		r = read_all(from, &text);
 		expand(m, text.data, text.len, &expanded);
 		if (r == 0)
 			r = write_new(to, &expanded, st->st_mode);
-		if (r == 0)
+		if (r < 0)
+			failed(to, r);
+		else
 			buf_printf(done, "%s\n", to);
 	}
-	if (r < 0 && !S_ISDIR(st->st_mode))
-		fprintf(stderr, "semel new: %s: %s\n", to, strerror(-r));
 	buf_free(&text);
 	buf_free(&expanded);
 	return r;
@@ -128,10 +138,8 @@ static int copy_folder(const struct making *m, const char *from, const char *to,
 	struct dirent **names;
 	int n = scandir(from, &names, visible, alphasort), r = 0;
 
-	if (n < 0) {
-		r = -errno;
-		fprintf(stderr, "semel new: %s: %s\n", from, strerror(-r));
-	}
+	if (n < 0)
+		r = failed(from, -errno);
 	for (int i = 0; i < n; i++) {
 		struct buf source = { NULL, 0, 0 }, target = { NULL, 0, 0 };
 		struct stat st;
@@ -139,8 +147,9 @@ static int copy_folder(const struct making *m, const char *from, const char *to,
 		buf_printf(&source, "%s/%s", from, names[i]->d_name);
 		buf_printf(&target, "%s/", to);
 		put_name(m, names[i]->d_name, &target);
-		if (r == 0 && stat(source.data, &st) == 0)
-			r = copy_one(m, source.data, target.data, &st, done);
+		if (r == 0)
+			r = stat(source.data, &st) < 0 ? failed(source.data, -errno)
+						       : copy_one(m, source.data, target.data, &st, done);
 		buf_free(&source);
 		buf_free(&target);
 		free(names[i]);

@@ -94,7 +94,7 @@ struct semel_test_run *semel_test_handle(struct semel_test *t, const struct seme
 /* n events, 1 to `batch`, in one call of handle_batch; ret_runs has room for n. */
 void semel_test_handle_batch(
     struct semel_test *t, const struct semel_test_event *e, size_t n, struct semel_test_run **ret_runs);
-/* n events by so many threads at once, each a worker with worker_open and worker_close of its own; returns when all
+/* n events by 1 to 15 threads at once, each a worker with worker_open and worker_close of its own; returns when all
  * have returned from handle.  ret_runs (may be NULL) has room for n, in the order of e. */
 void semel_test_handle_parallel(struct semel_test *t, unsigned threads, const struct semel_test_event *e, size_t n,
     struct semel_test_run **ret_runs);
@@ -113,7 +113,7 @@ void semel_test_lease(struct semel_test_run *run, int64_t ms);
 
 /* enum semel_outcome as the host takes it: SEMEL_ASYNC while it is open, SEMEL_RETRY for a value that is none. */
 int semel_test_outcome(const struct semel_test_run *run);
-/* What explain() or complete() said; NULL: nothing. */
+/* What explain() or complete() said; NULL: nothing.  Of a run that is open it may change. */
 const char *semel_test_why(const struct semel_test_run *run);
 int64_t semel_test_retry_ms(const struct semel_test_run *run);	/* -1: the configured back-off */
 /* The i-th record that would be published: none unless the outcome is SEMEL_OK.  Headers are those that consumers see:
