@@ -51,6 +51,9 @@ void config_keys(bool markdown, struct buf *out);
  * `file`, each subscription with dynamic membership and start = "earliest".  For `semel dev`. */
 int config_write_groups(const char *file, const char *head, const char *out);
 
+/* Is this one of the topics of the subscription, by name or by pattern? */
+bool config_consumes(const struct config_subscription *sub, const char *topic);
+
 /* "30s" -> 30000; "64MB" -> 64000000.  0 or -EINVAL. */
 int config_duration(const char *text, int64_t *ret_ms);
 int config_size(const char *text, int64_t *ret_bytes);

@@ -100,7 +100,7 @@ static bool matches(const char *pattern, const char *topic)
 	return match;
 }
 
-static bool consumes(const struct config_subscription *sub, const char *topic)
+bool config_consumes(const struct config_subscription *sub, const char *topic)
 {
 	for (size_t i = 0; i < sub->n_topics; i++)
 		if (matches(sub->topics[i], topic))
@@ -140,10 +140,10 @@ static void judge_topics(
 			if (strcmp(sub->topics[i], sub->topics[k]) == 0)
 				config_fault(l, s, "topics: \"%s\" stands there twice", sub->topics[i]);
 	}
-	if (consumes(sub, sub->dead_letter.topic))
+	if (config_consumes(sub, sub->dead_letter.topic))
 		config_fault(l, s, "subscription %s would consume its own dead-letter topic %s", sub->name,
 		    sub->dead_letter.topic);
-	if (consumes(sub, sub->retry.topic))
+	if (config_consumes(sub, sub->retry.topic))
 		config_fault(l, s, "subscription %s would consume its own retry topic %s", sub->name,
 		    sub->retry.topic);
 }
@@ -223,7 +223,7 @@ static void judge_emits(struct config_loader *l, size_t route)
 	const struct config_subscription *sub = &l->config->subscriptions[r->subscription];
 
 	for (size_t i = 0; i < h->n_emits; i++)
-		if (consumes(sub, h->emits[i]))
+		if (config_consumes(sub, h->emits[i]))
 			config_warn(l, written(l->handlers[r->handler].group, "emits"),
 			    "handler %s emits to %s, which its subscription %s consumes", h->name,
 			    h->emits[i], sub->name);

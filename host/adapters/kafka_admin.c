@@ -1,14 +1,10 @@
 #include "adapters/kafka.h"
 
-#include "adapters/kafka_conf.h"
+#include "adapters/kafka_admin_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct kafka_admin {
-	rd_kafka_t *rk;
-};
 
 static const struct kafka_default none[] = { { NULL, NULL } };
 

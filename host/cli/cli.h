@@ -42,6 +42,7 @@ int cmd_hold(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_new(int argc, char **argv);
+int cmd_offsets(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -8,7 +8,6 @@
 #include "engine/decode.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,27 +19,6 @@ struct routing {
 	size_t unknown; /* events of topics that nobody consumes */
 	const char *file;
 };
-
-static bool consumes(const struct config_subscription *s, const char *topic)
-{
-	for (size_t i = 0; i < s->n_topics; i++) {
-		regex_t re;
-		bool match;
-
-		if (s->topics[i][0] != '^') {
-			if (strcmp(s->topics[i], topic) == 0)
-				return true;
-			continue;
-		}
-		if (regcomp(&re, s->topics[i], REG_EXTENDED | REG_NOSUB) != 0)
-			continue;
-		match = regexec(&re, topic, 0, NULL, 0) == 0;
-		regfree(&re);
-		if (match)
-			return true;
-	}
-	return false;
-}
 
 static const char *fate_text(enum fate f)
 {
@@ -111,7 +89,7 @@ static int take(void *arg, struct json_event *e, unsigned line)
 		const struct config_subscription *s = &r->config->subscriptions[i];
 		struct event ev = { .finished = false };
 
-		if (!consumes(s, e->topic))
+		if (!config_consumes(s, e->topic))
 			continue;
 		any = true;
 		event_file_message(e, r->count, &ev.msg);

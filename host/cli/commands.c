@@ -28,6 +28,17 @@ const struct command cli_commands[] = {
 	    "T: 2h (ago), 2026-01-31T12:00:00Z or Unix milliseconds; it is when the letter was written that counts.\n"
 	    "Letters of id_conflict are refused, those without an id skipped.",
 	    cmd_dlq },
+	{ "offsets",
+	    "SUB [--to earliest|latest|TIME|P=OFFSET,...] [--topic T] [--dry-run] [--json] [-c FILE]",
+	    "where a subscription's group stands; move it",
+	    "Without --to: first, committed and last offset and lag of each partition, the retry topic's too.\n"
+	    "  --to       where to: the first or last record, the first not older than TIME, or partition P to an offset.\n"
+	    "             Not of the retry topic, unless --topic names it.  All hosts of the group must have stopped\n"
+	    "  --topic    only this topic; needed for P=OFFSET if there are several\n"
+	    "  --dry-run  say what would be moved, and do nothing\n"
+	    "Events between an old and a later place are passed over.  Those that come again are known to the ledger\n"
+	    "and not handled again, unless they are older than ledger.retention.  TIME as for semel dlq.",
+	    cmd_offsets },
 	{ "route", "--events FILE [-c FILE] [--json]",
 	    "id, key, route and handler of each event of a file; no server needed",
 	    "FILE holds one JSON object a line: {\"topic\":...,\"key\":...,\"headers\":{...},\"payload\":...}.",

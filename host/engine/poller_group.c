@@ -139,7 +139,7 @@ static int resolve(struct poller *p, struct kafka_topic_partition *list, size_t 
 		r = used;
 	} else if (used == 0 && p->s->conf->start == START_ERROR) {
 		poller_set_state(p, SUB_BLOCKED,
-		    "group %s has no committed offset: set start = \"earliest\" or \"latest\" in subscription %s, or commit offsets",
+		    "group %s has no committed offset: set start = \"earliest\" or \"latest\" in subscription %s, or stop and say where (semel offsets)",
 		    p->s->conf->group, p->s->conf->name);
 		r = -ENODATA;
 	} else if (used == 0) {
@@ -309,7 +309,7 @@ static int out_of_range(void *arg, const char *topic, int32_t partition, int64_t
 	if (r < 0) {
 		part->blocked = true;
 		snprintf(part->reason, sizeof(part->reason),
-		    "offset %lld is no longer in %s/%d: set out_of_range, or move the group's offset",
+		    "offset %lld is no longer in %s/%d: set out_of_range, or stop and move the group (semel offsets)",
 		    (long long)part->next, topic, partition);
 		poller_set_state(p, SUB_BLOCKED, "%s", part->reason);
 		return r;
