@@ -8,6 +8,7 @@
 #define ADAPTERS_REDIS_SERVER_H
 
 #include "adapters/redis_conn.h"
+#include "adapters/redis_store.h"
 #include "core/config.h"
 #include "core/ledger/store.h"
 
@@ -21,8 +22,5 @@ struct redis_server {
 /* The greeting of a new connection: asks INFO and refuses a server that would lose the ledger or cannot hold it.
  * 0; -EPERM: refused, s->trouble says how; other -errno. */
 int redis_server_greet(struct redis_conn *c, struct redis_server *s);
-/* The value of "name:" in the text of INFO; empty if it is not there. */
-struct bytes redis_info(struct bytes info, const char *name);
-void redis_stats_parse(struct bytes info, struct store_stats *ret_stats);
 
 #endif

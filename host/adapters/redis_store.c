@@ -244,7 +244,7 @@ static int greet(void *arg, struct redis_conn *c)
 {
 	struct redis_store *s = arg;
 
-	return redis_server_greet(c, &s->server);
+	return s->any_server ? 0 : redis_server_greet(c, &s->server);
 }
 
 static int where(void *arg, struct redis_place *ret_place, char *why, size_t size)
@@ -281,6 +281,21 @@ struct store *redis_store_new(const struct config *c, const char *subscription)
 		return NULL;
 	}
 	return &s->store;
+}
+
+int redis_store_info(struct store *store, struct buf *ret_info)
+{
+	struct redis_store *s = (struct redis_store *)store;
+	const struct redis_value *v;
+	int r;
+
+	s->any_server = true;
+	r = redis_store_command(s, "INFO", 1, (struct bytes[]){ bytes_of_text("INFO") }, &v);
+	if (r == 0 && redis_value_text(v).data == NULL)
+		return redis_store_bad_reply(s, "INFO");
+	if (r == 0)
+		buf_add(ret_info, redis_value_text(v).data, redis_value_text(v).len);
+	return r;
 }
 
 void redis_store_remove(struct store *store)

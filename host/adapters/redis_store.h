@@ -12,11 +12,19 @@
 #ifndef ADAPTERS_REDIS_STORE_H
 #define ADAPTERS_REDIS_STORE_H
 
+#include "base/buf.h"
 #include "core/config.h"
 #include "core/ledger/store.h"
 
 /* A store for the ledger of `subscription`.  Connects at the first call. */
 struct store *redis_store_new(const struct config *c, const char *subscription);
+
+/* What the server says of itself (the text of INFO), whether or not it could hold a ledger.  0, or -errno with the store's
+ * text.  The store is of no other use then. */
+int redis_store_info(struct store *s, struct buf *ret_info);
+/* The value of "name:" in such a text; empty if it is not there. */
+struct bytes redis_info(struct bytes info, const char *name);
+void redis_stats_parse(struct bytes info, struct store_stats *ret_stats);
 
 /* Remove all keys of a ledger without segments: one that a measurement made. */
 void redis_store_remove(struct store *s);

@@ -40,6 +40,7 @@ struct redis_store {
 	char sha[SCRIPT_N][41]; /* empty: not loaded over this connection yet */
 	uint64_t sha_connection;
 	struct redis_server server; /* as the connection's greeting found it */
+	bool any_server; /* it is only looked at: none is refused */
 	char adopted[48]; /* run_id of the server whose metadata was read last */
 	uint64_t wrote; /* the connection over which something was written last: what WAIT counts for */
 	struct store_record *records;

@@ -36,6 +36,7 @@ int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
 int cmd_dlq(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_event(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
 int cmd_hold(int argc, char **argv);

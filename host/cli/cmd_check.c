@@ -27,6 +27,23 @@ static void check_plugins(const struct config *c, struct config_problems *proble
 	config_problems_sort(problems);
 }
 
+/* What the servers say, as problems of the files. */
+static void check_servers(const struct config *c, struct config_problems *problems)
+{
+	struct findings f = { NULL, 0, 0 };
+
+	connect_check(c, &f);
+	for (size_t i = 0; i < f.n; i++) {
+		const struct config_subscription *sub = f.list[i].sub != NULL ? f.list[i].sub
+									      : &c->subscriptions[0];
+
+		config_problem_add(problems, f.list[i].error, sub->place.file, sub->place.line, "%s: %s",
+		    f.list[i].what, f.list[i].remedy);
+	}
+	findings_free(&f);
+	config_problems_sort(problems);
+}
+
 static void put_count(struct buf *out, size_t n, const char *what)
 {
 	buf_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
@@ -69,7 +86,7 @@ int cmd_check(int argc, char **argv)
 	config_examine(o.config, false, &c, &problems);
 	check_plugins(c, &problems);
 	if (o.connect && problems.errors == 0)
-		connect_check(c, &problems);
+		check_servers(c, &problems);
 	if (o.json) {
 		put_json(&out, o.config, &problems);
 	} else {

@@ -39,6 +39,10 @@ const struct command cli_commands[] = {
 	    "Events between an old and a later place are passed over.  Those that come again are known to the ledger\n"
 	    "and not handled again, unless they are older than ledger.retention.  TIME as for semel dlq.",
 	    cmd_offsets },
+	{ "doctor", "[-c FILE] [--admin SOCKET] [--json]",
+	    "what goes wrong in practice, asked for: machine, configuration, Kafka, Redis, daemon",
+	    "Each finding comes with what to do about it.  Changes nothing.  Exit status: 0 nothing found, 1 findings.",
+	    cmd_doctor },
 	{ "route", "--events FILE [-c FILE] [--json]",
 	    "id, key, route and handler of each event of a file; no server needed",
 	    "FILE holds one JSON object a line: {\"topic\":...,\"key\":...,\"headers\":{...},\"payload\":...}.",

@@ -1,4 +1,4 @@
-/* connect.h - what the servers say to a configuration: the part of `semel check` that opens connections.
+/* connect.h - what the servers say to a configuration: the part of `semel check` and `semel doctor` that opens connections.
  *
  * Owns:    nothing.
  * Threads: main only.
@@ -7,9 +7,9 @@
 #ifndef CLI_CONNECT_H
 #define CLI_CONNECT_H
 
-#include "adapters/config_file.h"
+#include "cli/findings.h"
 
-/* Asks Kafka and Redis, and adds what is wrong to the problems. */
-void connect_check(const struct config *c, struct config_problems *problems);
+/* Asks Kafka and Redis. */
+void connect_check(const struct config *c, struct findings *f);
 
 #endif
