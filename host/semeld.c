@@ -5,8 +5,9 @@
  */
 #include "adapters/config_file.h"
 #include "adapters/plugin.h"
+#include "adapters/servers.h"
 #include "cli/cli.h"
-#include "engine/process.h"
+#include "engine/engine.h"
 #include "engine/status.h"
 #include "generated/version.h"
 #include "manager/manager.h"
@@ -99,7 +100,7 @@ static int run_engine(void *arg, const struct manager_links *links)
 	const struct program *p = arg;
 	struct engine_links l = { links->channel, links->http, links->admin, links->crash, links->box };
 
-	return process_run(p->config, &l);
+	return process_run(p->config, &(struct engine_setup){ .backend = &servers_backend }, &l);
 }
 
 /* A plugin that cannot be loaded and opened now would block its subscriptions: then the old engine is the better. */

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-int kafka_consumer_partitions(struct kafka_consumer *k, const char *topic, int timeout_ms)
+int consumer_partitions(struct source *s, const char *topic, int timeout_ms)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_topic_t *rkt = rd_kafka_topic_new(k->rk, topic, NULL);
 	const struct rd_kafka_metadata *md;
 	int n = -EIO;
@@ -22,15 +23,16 @@ int kafka_consumer_partitions(struct kafka_consumer *k, const char *topic, int t
 	return n;
 }
 
-int kafka_consumer_group_used(
-    struct kafka_consumer *k, const char *const *topics, size_t n, int timeout_ms, char *why, size_t size)
+int consumer_group_used(
+    struct source *s, const char *const *topics, size_t n, int timeout_ms, char *why, size_t size)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
 	rd_kafka_resp_err_t err;
 	int used = 0;
 
 	for (size_t i = 0; i < n; i++)
-		for (int p = kafka_consumer_partitions(k, topics[i], timeout_ms); p-- > 0;)
+		for (int p = consumer_partitions(s, topics[i], timeout_ms); p-- > 0;)
 			rd_kafka_topic_partition_list_add(list, topics[i], p);
 	err = rd_kafka_committed(k->rk, list, timeout_ms);
 	for (int i = 0; i < list->cnt; i++)
@@ -42,9 +44,10 @@ int kafka_consumer_group_used(
 	return -EIO;
 }
 
-int kafka_consumer_watermarks(struct kafka_consumer *k, const char *topic, int32_t partition, int timeout_ms,
+int consumer_watermarks(struct source *s, const char *topic, int32_t partition, int timeout_ms,
     int64_t *ret_low, int64_t *ret_high)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
 	    k->rk, topic, partition, ret_low, ret_high, timeout_ms);
 

@@ -51,26 +51,16 @@ static const char *topic_of(struct kafka_consumer *k, rd_kafka_topic_t *rkt)
 	return name;
 }
 
-static rd_kafka_topic_partition_list_t *to_native(const struct kafka_topic_partition *list, size_t n)
-{
-	rd_kafka_topic_partition_list_t *out = rd_kafka_topic_partition_list_new((int)n);
-
-	for (size_t i = 0; i < n; i++)
-		rd_kafka_topic_partition_list_add(out, list[i].topic, list[i].partition)->offset =
-		    list[i].offset;
-	return out;
-}
-
-static struct kafka_topic_partition *from_native(
+static struct topic_partition *from_native(
     struct kafka_consumer *k, const rd_kafka_topic_partition_list_t *list)
 {
-	struct kafka_topic_partition *out = calloc((size_t)list->cnt + 1, sizeof(*out));
+	struct topic_partition *out = calloc((size_t)list->cnt + 1, sizeof(*out));
 
 	if (out == NULL)
 		abort();
 	for (int i = 0; i < list->cnt; i++)
-		out[i] = (struct kafka_topic_partition){ intern(k, list->elems[i].topic),
-			list->elems[i].partition, list->elems[i].offset < 0 ? -1 : list->elems[i].offset };
+		out[i] = (struct topic_partition){ intern(k, list->elems[i].topic), list->elems[i].partition,
+			list->elems[i].offset < 0 ? -1 : list->elems[i].offset };
 	return out;
 }
 
@@ -104,7 +94,7 @@ static void native_assign(struct kafka_consumer *k, const rd_kafka_topic_partiti
 /* New partitions come with their committed offsets, so that where to begin is decided before the first fetch. */
 static void assigned(struct kafka_consumer *k, rd_kafka_topic_partition_list_t *list)
 {
-	struct kafka_topic_partition *ours;
+	struct topic_partition *ours;
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
 	int r = 0;
 
@@ -135,7 +125,7 @@ static void rebalance(
     rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct kafka_consumer *k = opaque;
-	struct kafka_topic_partition *ours;
+	struct topic_partition *ours;
 
 	if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		assigned(k, list);
@@ -186,52 +176,7 @@ static void commit_cb(
 		tell(k, err, "a commit failed; the next one carries it", false);
 }
 
-/* ---- Start */
-
-static const struct kafka_default defaults[] = { { "partition.assignment.strategy", "cooperative-sticky" },
-	{ "queued.min.messages", "1000000" }, { "queued.max.messages.kbytes", "131072" },
-	{ "fetch.max.bytes", "8388608" }, { "check.crcs", "true" }, { "statistics.interval.ms", "5000" },
-	{ "auto.commit.interval.ms", "1000" }, { "heartbeat.interval.ms", "1000" },
-	{ "topic.metadata.refresh.interval.ms", "60000" }, { NULL, NULL } };
-
-int kafka_consumer_new(const struct config *c, const struct config_subscription *sub,
-    const struct kafka_consumer_callbacks *cb, struct kafka_consumer **ret_consumer, char *why, size_t size)
-{
-	struct kafka_consumer *k = calloc(1, sizeof(*k));
-	char instance[256];
-	struct kafka_default owned[] = { { "group.id", sub->group }, { "client.id", c->node },
-		{ "enable.auto.commit", "true" }, { "enable.auto.offset.store", "false" },
-		{ "auto.offset.reset", "error" }, { "enable.partition.eof", "true" },
-		{ "group.instance.id", instance }, { NULL, NULL } };
-	rd_kafka_conf_t *conf;
-
-	if (k == NULL)
-		return -ENOMEM;
-	k->sub = sub;
-	k->cb = *cb;
-	snprintf(instance, sizeof(instance), "%s.%s", c->node, sub->name);
-	if (sub->membership == MEMBERSHIP_DYNAMIC)
-		owned[6] = (struct kafka_default){ NULL, NULL };
-	conf = kafka_conf_new(c, defaults, NULL, owned, why, size);
-	if (conf == NULL) {
-		free(k);
-		return -EINVAL;
-	}
-	rd_kafka_conf_set_opaque(conf, k);
-	rd_kafka_conf_set_rebalance_cb(conf, rebalance);
-	rd_kafka_conf_set_error_cb(conf, error_cb);
-	rd_kafka_conf_set_stats_cb(conf, stats_cb);
-	rd_kafka_conf_set_offset_commit_cb(conf, commit_cb);
-	k->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, size);
-	if (k->rk == NULL) {
-		rd_kafka_conf_destroy(conf);
-		free(k);
-		return -EINVAL;
-	}
-	rd_kafka_poll_set_consumer(k->rk);
-	*ret_consumer = k;
-	return 0;
-}
+/* ---- Subscribing */
 
 /* A topic as a pattern: it may not be there yet, which is no error then, and is found when it is made. */
 static void put_pattern(struct buf *out, const char *topic)
@@ -245,8 +190,9 @@ static void put_pattern(struct buf *out, const char *topic)
 	buf_char(out, '$');
 }
 
-int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size)
+static int subscribe(struct source *s, char *why, size_t size)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)k->sub->n_topics + 1);
 	struct buf retry = { NULL, 0, 0 };
 	rd_kafka_resp_err_t err;
@@ -265,23 +211,25 @@ int kafka_consumer_subscribe(struct kafka_consumer *k, char *why, size_t size)
 	return -EINVAL;
 }
 
-int kafka_consumer_rejoin(struct kafka_consumer *k, char *why, size_t size)
+static int rejoin(struct source *s, char *why, size_t size)
 {
+	struct kafka_consumer *k = consumer_of(s);
+
 	rd_kafka_unsubscribe(k->rk);
-	return kafka_consumer_subscribe(k, why, size);
+	return subscribe(s, why, size);
 }
 
 /* ---- Polling */
 
 static void out_of_range(struct kafka_consumer *k, const rd_kafka_message_t *rkm)
 {
-	struct kafka_topic_partition tp = { topic_of(k, rkm->rkt), rkm->partition, -1 };
+	struct topic_partition tp = { topic_of(k, rkm->rkt), rkm->partition, -1 };
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_error_t *error;
 
 	if (k->cb.out_of_range(k->cb.arg, tp.topic, tp.partition, &tp.offset) < 0)
 		return;
-	list = to_native(&tp, 1);
+	list = consumer_list(&tp, 1);
 	error = rd_kafka_seek_partitions(k->rk, list, QUERY_MS);
 	if (error != NULL) {
 		tell(k, rd_kafka_error_code(error), rd_kafka_error_string(error), false);
@@ -297,8 +245,9 @@ static bool is_missing_retry_topic(const struct kafka_consumer *k, const rd_kafk
 	       strstr(rd_kafka_message_errstr(rkm), k->retry_pattern) != NULL;
 }
 
-int kafka_consumer_poll(struct kafka_consumer *k, int timeout_ms, struct message *ret_message)
+static int poll(struct source *s, int timeout_ms, struct message *ret_message)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_message_t *rkm = rd_kafka_consumer_poll(k->rk, timeout_ms);
 
 	if (rkm == NULL)
@@ -321,63 +270,17 @@ int kafka_consumer_poll(struct kafka_consumer *k, int timeout_ms, struct message
 	return 0;
 }
 
-int kafka_consumer_store(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n)
+static void leave(struct source *s)
 {
-	rd_kafka_topic_partition_list_t *native = to_native(list, n);
-	rd_kafka_resp_err_t err = rd_kafka_offsets_store(k->rk, native);
+	struct kafka_consumer *k = consumer_of(s);
 
-	rd_kafka_topic_partition_list_destroy(native);
-	/* _STATE: none of them is assigned any more; others, if any, were stored. */
-	return err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__STATE ? 0 : -EIO;
-}
-
-int kafka_consumer_commit(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n,
-    int timeout_ms, char *why, size_t size)
-{
-	rd_kafka_topic_partition_list_t *native = to_native(list, n);
-	rd_kafka_resp_err_t err = rd_kafka_commit(k->rk, native, 0);
-
-	(void)timeout_ms;
-	rd_kafka_topic_partition_list_destroy(native);
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return 0;
-	snprintf(why, size, "committing start offsets: %s", rd_kafka_err2str(err));
-	return -EIO;
-}
-
-/* ---- Pause */
-
-int kafka_consumer_pause(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n)
-{
-	rd_kafka_topic_partition_list_t *native = to_native(list, n);
-	rd_kafka_resp_err_t err = rd_kafka_pause_partitions(k->rk, native);
-
-	rd_kafka_topic_partition_list_destroy(native);
-	return err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : -EIO;
-}
-
-int kafka_consumer_resume(struct kafka_consumer *k, const struct kafka_topic_partition *list, size_t n)
-{
-	rd_kafka_topic_partition_list_t *native = to_native(list, n);
-	rd_kafka_resp_err_t err = rd_kafka_resume_partitions(k->rk, native);
-	int64_t low, high;
-
-	rd_kafka_topic_partition_list_destroy(native);
-	/* Any request to the leader wakes its sleeping fetcher: 850 ms of silence become 3. */
-	for (size_t i = 0; i < n; i++)
-		rd_kafka_query_watermark_offsets(
-		    k->rk, list[i].topic, list[i].partition, &low, &high, i == 0 ? 1000 : 50);
-	return err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : -EIO;
-}
-
-void kafka_consumer_leave(struct kafka_consumer *k)
-{
 	k->closing = true;
 	rd_kafka_consumer_close(k->rk);
 }
 
-void kafka_consumer_close(struct kafka_consumer *k)
+static void close_consumer(struct source *s)
 {
+	struct kafka_consumer *k = consumer_of(s);
 	struct topic *next;
 
 	rd_kafka_destroy(k->rk);
@@ -386,4 +289,55 @@ void kafka_consumer_close(struct kafka_consumer *k)
 		free(t);
 	}
 	free(k);
+}
+
+/* ---- Start */
+
+static const struct kafka_default defaults[] = { { "partition.assignment.strategy", "cooperative-sticky" },
+	{ "queued.min.messages", "1000000" }, { "queued.max.messages.kbytes", "131072" },
+	{ "fetch.max.bytes", "8388608" }, { "check.crcs", "true" }, { "statistics.interval.ms", "5000" },
+	{ "auto.commit.interval.ms", "1000" }, { "heartbeat.interval.ms", "1000" },
+	{ "topic.metadata.refresh.interval.ms", "60000" }, { NULL, NULL } };
+
+int kafka_source_new(const struct config *c, const struct config_subscription *sub,
+    const struct source_callbacks *cb, struct source **ret_source, char *why, size_t size)
+{
+	static const struct source_ops ops = { subscribe, rejoin, poll, consumer_store, consumer_commit,
+		consumer_group_used, consumer_watermarks, consumer_partitions, consumer_pause,
+		consumer_resume, leave, close_consumer };
+	struct kafka_consumer *k = calloc(1, sizeof(*k));
+	char instance[256];
+	struct kafka_default owned[] = { { "group.id", sub->group }, { "client.id", c->node },
+		{ "enable.auto.commit", "true" }, { "enable.auto.offset.store", "false" },
+		{ "auto.offset.reset", "error" }, { "enable.partition.eof", "true" },
+		{ "group.instance.id", instance }, { NULL, NULL } };
+	rd_kafka_conf_t *conf;
+
+	if (k == NULL)
+		return -ENOMEM;
+	k->source.ops = &ops;
+	k->sub = sub;
+	k->cb = *cb;
+	snprintf(instance, sizeof(instance), "%s.%s", c->node, sub->name);
+	if (sub->membership == MEMBERSHIP_DYNAMIC)
+		owned[6] = (struct kafka_default){ NULL, NULL };
+	conf = kafka_conf_new(c, defaults, NULL, owned, why, size);
+	if (conf == NULL) {
+		free(k);
+		return -EINVAL;
+	}
+	rd_kafka_conf_set_opaque(conf, k);
+	rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+	rd_kafka_conf_set_error_cb(conf, error_cb);
+	rd_kafka_conf_set_stats_cb(conf, stats_cb);
+	rd_kafka_conf_set_offset_commit_cb(conf, commit_cb);
+	k->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, size);
+	if (k->rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		free(k);
+		return -EINVAL;
+	}
+	rd_kafka_poll_set_consumer(k->rk);
+	*ret_source = &k->source;
+	return 0;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int kafka_mock_run(int fd, const struct kafka_topic_partition *topics, size_t n, const volatile int *stop)
+int kafka_mock_run(int fd, const struct topic_partition *topics, size_t n, const volatile int *stop)
 {
 	char text[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 struct kafka_producer {
+	struct sink sink;
 	rd_kafka_t *rk;
-	kafka_ack_fn ack;
+	sink_ack_fn ack;
 	void *arg;
 	pthread_t thread;
 	_Atomic bool stopping;
@@ -42,7 +43,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-int kafka_producer_new(const struct config *c, kafka_ack_fn ack, void *arg,
+int kafka_producer_new(const struct config *c, sink_ack_fn ack, void *arg,
     struct kafka_producer **ret_producer, char *why, size_t size)
 {
 	struct kafka_producer *k = calloc(1, sizeof(*k));
@@ -75,7 +76,7 @@ int kafka_producer_new(const struct config *c, kafka_ack_fn ack, void *arg,
 }
 
 int kafka_producer_send(struct kafka_producer *k, const char *topic, struct bytes key, struct bytes value,
-    const struct kafka_header *headers, size_t n, int64_t timestamp_ms, void *cookie)
+    const struct header *headers, size_t n, int64_t timestamp_ms, void *cookie)
 {
 	rd_kafka_headers_t *native = rd_kafka_headers_new(n);
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -128,4 +129,40 @@ int kafka_producer_group_used(
     struct kafka_producer *k, const char *group, int timeout_ms, char *why, size_t size)
 {
 	return kafka_group_used(k->rk, group, timeout_ms, why, size);
+}
+
+/* ---- As a sink */
+
+static struct kafka_producer *producer_of(struct sink *s)
+{
+	return (struct kafka_producer *)s;
+}
+
+static int sink_send(struct sink *s, const char *topic, struct bytes key, struct bytes value,
+    const struct header *headers, size_t n, int64_t timestamp_ms, void *cookie)
+{
+	return kafka_producer_send(producer_of(s), topic, key, value, headers, n, timestamp_ms, cookie);
+}
+
+static int sink_cluster(struct sink *s, int timeout_ms, char *ret_id, size_t size)
+{
+	return kafka_producer_cluster(producer_of(s), timeout_ms, ret_id, size);
+}
+
+static int sink_group_used(struct sink *s, const char *group, int timeout_ms, char *why, size_t size)
+{
+	return kafka_producer_group_used(producer_of(s), group, timeout_ms, why, size);
+}
+
+static void sink_close(struct sink *s, int timeout_ms)
+{
+	kafka_producer_close(producer_of(s), timeout_ms);
+}
+
+struct sink *kafka_producer_sink(struct kafka_producer *k)
+{
+	static const struct sink_ops ops = { sink_send, sink_cluster, sink_group_used, sink_close };
+
+	k->sink.ops = &ops;
+	return &k->sink;
 }

@@ -61,7 +61,7 @@ static void end_child(pid_t *pid, int sig)
 
 /* ---- Broker */
 
-static int run_broker(int fd, const struct kafka_topic_partition *topics, size_t n)
+static int run_broker(int fd, const struct topic_partition *topics, size_t n)
 {
 	struct sigaction sa = { .sa_handler = child_signal };
 
@@ -69,7 +69,7 @@ static int run_broker(int fd, const struct kafka_topic_partition *topics, size_t
 	return kafka_mock_run(fd, topics, n, &child_stop) < 0 ? 1 : 0;
 }
 
-static int start_broker(struct dev *d, const struct kafka_topic_partition *topics, size_t n)
+static int start_broker(struct dev *d, const struct topic_partition *topics, size_t n)
 {
 	size_t len = 0;
 	ssize_t got;
@@ -137,7 +137,7 @@ static int start_host(struct dev *d)
 
 int dev_start(struct dev *d, const char *file)
 {
-	struct kafka_topic_partition topics[64];
+	struct topic_partition topics[64];
 	size_t n = 0;
 	int r;
 
@@ -266,12 +266,12 @@ static struct bytes value_of(const struct buf *b, bool has)
 static int publish(void *arg, struct json_event *e, unsigned line)
 {
 	struct producing *p = arg;
-	struct kafka_header *headers = calloc(e->n_headers + 1, sizeof(*headers));
+	struct header *headers = calloc(e->n_headers + 1, sizeof(*headers));
 	int r;
 
 	(void)line;
 	for (size_t i = 0; i < e->n_headers; i++)
-		headers[i] = (struct kafka_header){ e->headers[i].name,
+		headers[i] = (struct header){ e->headers[i].name,
 			value_of(&e->headers[i].value, e->headers[i].has_value) };
 	do {
 		r = kafka_producer_send(p->producer, e->topic, value_of(&e->key, e->has_key),

@@ -25,16 +25,16 @@ static int load(const char *file, struct config **ret_config)
 	return r < 0 ? EXIT_CONFIGURATION : EXIT_YES;
 }
 
-static void add(struct kafka_topic_partition *topics, size_t max, size_t *n, const char *name, int partitions)
+static void add(struct topic_partition *topics, size_t max, size_t *n, const char *name, int partitions)
 {
 	for (size_t i = 0; i < *n; i++)
 		if (strcmp(topics[i].topic, name) == 0)
 			return;
 	if (*n < max)
-		topics[(*n)++] = (struct kafka_topic_partition){ strdup(name), partitions, 0 };
+		topics[(*n)++] = (struct topic_partition){ strdup(name), partitions, 0 };
 }
 
-int dev_config_topics(const char *file, struct kafka_topic_partition *topics, size_t max, size_t *ret_n)
+int dev_config_topics(const char *file, struct topic_partition *topics, size_t max, size_t *ret_n)
 {
 	struct config *c = NULL;
 	int r;

@@ -12,7 +12,7 @@
 
 /* The topics to make, with partitions: those consumed (patterns are left out) and the dead-letter topics.  Names
  * are never freed: the process is short.  An exit status; what is wrong was printed. */
-int dev_config_topics(const char *file, struct kafka_topic_partition *topics, size_t max, size_t *ret_n);
+int dev_config_topics(const char *file, struct topic_partition *topics, size_t max, size_t *ret_n);
 /* Writes d->config. */
 int dev_config_write(const struct dev *d, const char *file);
 

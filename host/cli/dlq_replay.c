@@ -1,8 +1,9 @@
 /* semel dlq replay: letters go to the retry topic, where the subscription takes them as new runs of the same events. */
-#include "adapters/kafka_headers.h"
+#include "adapters/kafka.h"
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/dlq.h"
+#include "core/headers.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -41,29 +42,29 @@ static void ack(void *arg, void *cookie, const char *code, const char *text)
 		fprintf(stderr, "semel dlq: %s: %s (%s)\n", r->sub->retry.topic, text, code);
 }
 
-static void own_headers(struct kafka_headers *h, const struct letter *l)
+static void own_headers(struct headers *h, const struct letter *l)
 {
 	h->n = 0;
-	kafka_headers_retry(h, &(struct retry_note){ .event_id = l->id,
-				   .replays = l->replays + 1,
-				   .topic = l->topic,
-				   .partition = l->partition,
-				   .offset = l->offset,
-				   .timestamp_ms = l->timestamp });
-	kafka_headers_number(h, PREFIX_RETRY "after", l->retries);
+	headers_retry(h, &(struct retry_note){ .event_id = l->id,
+			     .replays = l->replays + 1,
+			     .topic = l->topic,
+			     .partition = l->partition,
+			     .offset = l->offset,
+			     .timestamp_ms = l->timestamp });
+	headers_number(h, PREFIX_RETRY "after", l->retries);
 }
 
 /* 1, or -errno. */
 static int publish(struct replay *r, const struct letter *l, struct bytes payload)
 {
 	const struct timespec pause = { 0, 10000000 };
-	struct kafka_header *list;
-	struct kafka_headers own;
+	struct header *list;
+	struct headers own;
 	size_t n, own_at;
 	int result;
 
 	own_headers(&own, l);
-	list = kafka_headers_join(l->m, &own, &n, &own_at);
+	list = headers_join(l->m, &own, &n, &own_at);
 	if (list == NULL)
 		return -ENOMEM;
 	while ((result = kafka_producer_send(

@@ -20,7 +20,7 @@ static void pass_on(struct emit_headers *h, struct event *ev, const char *name)
 	struct bytes value = ev->msg.ops->header(&ev->msg, name);
 
 	if (value.data != NULL && !has(h, name))
-		h->list[h->n++] = (struct kafka_header){ name, value };
+		h->list[h->n++] = (struct header){ name, value };
 }
 
 int emit_headers(struct emit_headers *h, const struct subscription *s, struct event *ev, size_t i)
@@ -32,11 +32,11 @@ int emit_headers(struct emit_headers *h, const struct subscription *s, struct ev
 	if (h->list == NULL)
 		return -ENOMEM;
 	for (size_t k = 0; k < r->n_headers; k++)
-		h->list[h->n++] = (struct kafka_header){ r->headers[k].name, r->headers[k].value };
+		h->list[h->n++] = (struct header){ r->headers[k].name, r->headers[k].value };
 	if (!has(h, "event-id")) {
 		emit_id(keyed_hash_128, s->conf->name, ev->id, s->config->handlers[ev->handler].name,
 		    (uint32_t)i, h->id);
-		h->list[h->n++] = (struct kafka_header){ "event-id", bytes_of_text(h->id) };
+		h->list[h->n++] = (struct header){ "event-id", bytes_of_text(h->id) };
 	}
 	pass_on(h, ev, "traceparent");
 	pass_on(h, ev, "tracestate");

@@ -9,11 +9,11 @@
 #ifndef ENGINE_EMIT_HEADERS_H
 #define ENGINE_EMIT_HEADERS_H
 
-#include "adapters/kafka.h"
+#include "core/headers.h"
 #include "engine/subscription.h"
 
 struct emit_headers {
-	struct kafka_header *list;
+	struct header *list;
 	size_t n;
 	char id[33];
 };

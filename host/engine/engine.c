@@ -78,8 +78,8 @@ static void load_handler(struct engine *e, size_t i)
 	struct status_handler *h = &e->handlers[i];
 	struct config_problems problems = { NULL, 0, 0 };
 	const struct plugin_facts *facts;
-	int r = plugin_load(
-	    h->conf, false, e->metrics, &problems, &e->plugins[i], h->reason, sizeof(h->reason));
+	int r = plugin_load(h->conf, e->outside->setup->lenient, e->metrics, &problems, &e->plugins[i],
+	    h->reason, sizeof(h->reason));
 
 	if (r < 0) {
 		struct buf text = { NULL, 0, 0 };
@@ -194,11 +194,14 @@ static void show_restarts(struct engine *e)
 static int start_all(struct engine *e, char *why, size_t size)
 {
 	const struct config *c = e->config;
+	const struct engine_setup *setup = e->outside->setup;
 	int r = keyed_hash_setup();
 
 	for (size_t i = 0; r == 0 && i < c->n_subscriptions; i++) {
 		e->subs[i] = calloc(1, sizeof(*e->subs[i]));
-		r = e->subs[i] == NULL ? -ENOMEM : subscription_init(e->subs[i], c, (unsigned)i, e->metrics);
+		r = e->subs[i] == NULL ? -ENOMEM
+				       : subscription_init(e->subs[i], c, (unsigned)i, setup->backend,
+					     setup->observer, e->metrics);
 	}
 	if (r == 0)
 		r = lay_out_box(e);
@@ -215,7 +218,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 	series_set(metrics_series(e->metrics, METRIC_BUILD_INFO, SEMEL_VERSION, "1.0"), 1);
 	e->gate.subs = e->subs;
 	e->gate.n = c->n_subscriptions;
-	r = letters_start(c, e->subs, e->metrics, &e->letters, why, size);
+	r = letters_start(c, setup->backend, e->subs, e->metrics, &e->letters, why, size);
 	if (r == 0)
 		r = start_subscriptions(e);
 	if (r < 0)

@@ -12,12 +12,22 @@
 #define ENGINE_ENGINE_H
 
 #include "core/config.h"
+#include "core/backend.h"
+#include "engine/observer.h"
 #include "engine/process.h"
 
 struct engine;
 
+/* What it works with: chosen by the program. */
+struct engine_setup {
+	const struct backend *backend;
+	const struct observer *observer;	/* NULL: none */
+	bool lenient;			/* plugins that others could change are loaded all the same */
+};
+
 /* What lies outside of it. */
 struct engine_outside {
+	const struct engine_setup *setup;
 	const struct engine_links *links;
 	/* Ask for a reload, and wait for the judgement: 0, or an exit status with `why`.  Threads: http. */
 	int (*reload)(void *arg, char *why, size_t size);

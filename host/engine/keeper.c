@@ -1,7 +1,6 @@
 #include "engine/keeper.h"
 
 #include "adapters/keyed_hash.h"
-#include "adapters/redis_store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,7 +143,7 @@ int keeper_start(struct subscription *s, struct keeper **ret_keeper)
 		return -ENOMEM;
 	random_bytes(&seed, sizeof(seed));
 	k->s = s;
-	k->store = redis_store_new(s->config, s->conf->name);
+	k->store = subscription_store(s);
 	k->upkeep = k->store == NULL ? NULL : upkeep_new(k->store, seed);
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -2,7 +2,6 @@
 #include "engine/ledger_private.h"
 
 #include "adapters/keyed_hash.h"
-#include "adapters/redis_store.h"
 #include "core/upkeep.h"
 #include "engine/decode.h"
 
@@ -47,6 +46,8 @@ static void give_back(void *arg, struct event *ev)
 	struct ledger_io *io = arg;
 
 	recorder_back(io->recorder, ev, ev->finished);
+	if (io->s->observer != NULL && ev->finished)
+		io->s->observer->finished(io->s->observer->arg, ev);
 	io->progress_at = mono_now();
 	if (ev->finished && ev->origin.timestamp_ms >= 0)
 		series_observe(
@@ -297,7 +298,7 @@ int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io
 	io->s = deps->s;
 	random_bytes(&seed, sizeof(seed));
 	io->flow = flow_new(io->s->conf, &out, seed);
-	io->store = redis_store_new(io->s->config, io->s->conf->name);
+	io->store = subscription_store(io->s);
 	io->outcome_series = calloc(io->s->config->n_handlers * OUTCOMES, sizeof(struct series *));
 	random_bytes(&seed, sizeof(seed));
 	io->client = client_new(io->s->config->ledger.lease_ms * 1000, seed);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define KAFKA_TIMEOUT_MS 5000
+#define SOURCE_TIMEOUT_MS 5000
 
 /* ---- What this node remembers over restarts: a file of its own for each subscription */
 
@@ -108,7 +108,7 @@ static int make_ledger(struct ledger_io *io, const char *cluster)
 		    io->s->conf->name);
 		return -ENODATA;
 	}
-	r = letters_group_used(io->deps.letters, io->s->conf->group, KAFKA_TIMEOUT_MS, why, sizeof(why));
+	r = letters_group_used(io->deps.letters, io->s->conf->group, SOURCE_TIMEOUT_MS, why, sizeof(why));
 	if (r < 0) {
 		ledger_set_state(io, LEDGER_STARTING,
 		    "is there a ledger to be missed?  The offsets of group %s cannot be read: %s",
@@ -165,7 +165,7 @@ static int open_meta(struct ledger_io *io)
 {
 	struct ledger_meta meta;
 	char cluster[64];
-	int r = letters_cluster(io->deps.letters, KAFKA_TIMEOUT_MS, cluster, sizeof(cluster));
+	int r = letters_cluster(io->deps.letters, SOURCE_TIMEOUT_MS, cluster, sizeof(cluster));
 
 	if (r < 0) {
 		ledger_set_state(io, LEDGER_STARTING,
@@ -293,7 +293,7 @@ static int accept(struct ledger_io *io, struct accept *a)
 {
 	struct ledger_meta fresh;
 	char cluster[64];
-	int r = letters_cluster(io->deps.letters, KAFKA_TIMEOUT_MS, cluster, sizeof(cluster));
+	int r = letters_cluster(io->deps.letters, SOURCE_TIMEOUT_MS, cluster, sizeof(cluster));
 
 	if (r < 0) {
 		snprintf(a->text, sizeof(a->text), "the Kafka cluster does not answer");

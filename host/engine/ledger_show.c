@@ -134,7 +134,10 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 {
 	struct ledger_io *io = arg;
 	struct sub_series *m = &io->s->series;
+	const struct observer *o = io->s->observer;
 
+	if (o != NULL && ev != NULL)
+		o->note(o->arg, note, ev);
 	switch (note) {
 	case FLOW_DUPLICATE: series_add(m->duplicates, 1); break;
 	case FLOW_CONFLICT:

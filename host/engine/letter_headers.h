@@ -7,17 +7,17 @@
  *
  * Owns:    -
  * Threads: one at a time.
- * Uses:    adapters/kafka_headers, core/event.
+ * Uses:    core/headers, core/event.
  */
 #ifndef ENGINE_LETTER_HEADERS_H
 #define ENGINE_LETTER_HEADERS_H
 
-#include "adapters/kafka_headers.h"
+#include "core/headers.h"
 #include "engine/subscription.h"
 
 /* The first is the reason, the second the detail.  handler_version NULL: no handler ran. */
-void letter_headers(struct kafka_headers *h, const struct subscription *s, const struct event *ev,
+void letter_headers(struct headers *h, const struct subscription *s, const struct event *ev,
     const char *handler_version);
-void retry_headers(struct kafka_headers *h, const struct event *ev);
+void retry_headers(struct headers *h, const struct event *ev);
 
 #endif

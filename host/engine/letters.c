@@ -15,7 +15,7 @@ struct trouble {
 };
 
 struct letters {
-	struct kafka_producer *producer;
+	struct sink *sink;
 	struct subscription *const *subs;
 	struct metrics *metrics;
 	pthread_mutex_t lock;
@@ -94,8 +94,8 @@ static void ack(void *arg, void *cookie, const char *code, const char *text)
 		answer(arg, cookie, code, text);
 }
 
-int letters_start(const struct config *c, struct subscription *const *subs, struct metrics *metrics,
-    struct letters **ret_letters, char *why, size_t size)
+int letters_start(const struct config *c, const struct backend *backend, struct subscription *const *subs,
+    struct metrics *metrics, struct letters **ret_letters, char *why, size_t size)
 {
 	struct letters *l = calloc(1, sizeof(*l) + c->n_subscriptions * sizeof(struct trouble));
 	int r;
@@ -105,7 +105,7 @@ int letters_start(const struct config *c, struct subscription *const *subs, stru
 	l->subs = subs;
 	l->metrics = metrics;
 	pthread_mutex_init(&l->lock, NULL);
-	r = kafka_producer_new(c, ack, l, &l->producer, why, size);
+	r = backend->sink(backend->arg, c, ack, l, &l->sink, why, size);
 	if (r < 0) {
 		pthread_mutex_destroy(&l->lock);
 		free(l);
@@ -116,8 +116,8 @@ int letters_start(const struct config *c, struct subscription *const *subs, stru
 }
 
 /* Too large for its topic: the letter goes without the value, which replay can read at its origin. */
-static int send_without_value(struct letters *l, struct event *ev, struct kafka_header *list, size_t n,
-    size_t own_at, const char *topic)
+static int send_without_value(
+    struct letters *l, struct event *ev, struct header *list, size_t n, size_t own_at, const char *topic)
 {
 	char detail[96];
 
@@ -125,17 +125,16 @@ static int send_without_value(struct letters *l, struct event *ev, struct kafka_
 	    dlq_reason_name((enum dlq_reason)ev->f.reason), ev->msg.payload.len);
 	list[own_at].value = bytes_of_text(dlq_reason_name(DLQ_OVERSIZE));
 	list[own_at + 1].value = bytes_of_text(detail);
-	return kafka_producer_send(
-	    l->producer, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, -1, ev);
+	return l->sink->ops->send(l->sink, topic, ev->msg.key, (struct bytes){ NULL, 0 }, list, n, -1, ev);
 }
 
 /* Whether it fits, the broker says, with the acknowledgement. */
-static int send_retry(struct letters *l, struct event *ev, const struct kafka_header *list, size_t n)
+static int send_retry(struct letters *l, struct event *ev, const struct header *list, size_t n)
 {
 	const struct subscription *s = l->subs[ev->run.sub];
 	/* Stamped now: by the event's own time the topic could drop it at once. */
-	int r = kafka_producer_send(
-	    l->producer, s->conf->retry.topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
+	int r = l->sink->ops->send(
+	    l->sink, s->conf->retry.topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
 
 	if (r != -EMSGSIZE)
 		return r;
@@ -143,13 +142,12 @@ static int send_retry(struct letters *l, struct event *ev, const struct kafka_he
 	return 0;
 }
 
-static int send_letter(
-    struct letters *l, struct event *ev, struct kafka_header *list, size_t n, size_t own_at)
+static int send_letter(struct letters *l, struct event *ev, struct header *list, size_t n, size_t own_at)
 {
 	const char *topic = l->subs[ev->run.sub]->conf->dead_letter.topic;
 	int r = ev->f.oversize
 		    ? -EMSGSIZE
-		    : kafka_producer_send(l->producer, topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
+		    : l->sink->ops->send(l->sink, topic, ev->msg.key, ev->msg.payload, list, n, -1, ev);
 
 	if (r != -EMSGSIZE)
 		return r;
@@ -171,8 +169,8 @@ static void send_emitted(struct letters *l, struct event *ev)
 		int r = emit_headers(&h, l->subs[ev->run.sub], ev, i);
 
 		if (r == 0)
-			r = kafka_producer_send(l->producer, m->list[i].topic, m->list[i].key,
-			    m->list[i].payload, h.list, h.n, -1, (void *)((uintptr_t)m | 1));
+			r = l->sink->ops->send(l->sink, m->list[i].topic, m->list[i].key, m->list[i].payload,
+			    h.list, h.n, -1, (void *)((uintptr_t)m | 1));
 		emit_headers_free(&h);
 		if (r < 0)
 			emitted_done(l, m, r == -EMSGSIZE ? "MSG_SIZE_TOO_LARGE" : "_LOCAL",
@@ -184,8 +182,8 @@ static void send_emitted(struct letters *l, struct event *ev)
 
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version)
 {
-	struct kafka_headers own;
-	struct kafka_header *list;
+	struct headers own;
+	struct header *list;
 	size_t n, own_at;
 	int r;
 
@@ -198,7 +196,7 @@ void letters_send(struct letters *l, struct event *ev, unsigned sub, const char 
 		retry_headers(&own, ev);
 	else
 		letter_headers(&own, l->subs[sub], ev, handler_version);
-	list = kafka_headers_join(&ev->msg, &own, &n, &own_at);
+	list = headers_join(&ev->msg, &own, &n, &own_at);
 	if (list == NULL) {
 		answer(l, ev, "_OUT_OF_MEMORY", "no memory for the headers");
 		return;
@@ -223,19 +221,19 @@ bool letters_trouble(struct letters *l, unsigned sub, char *ret_text, size_t siz
 
 int letters_cluster(struct letters *l, int timeout_ms, char *ret_id, size_t size)
 {
-	return kafka_producer_cluster(l->producer, timeout_ms, ret_id, size);
+	return l->sink->ops->cluster(l->sink, timeout_ms, ret_id, size);
 }
 
 void letters_stop(struct letters *l, int timeout_ms)
 {
 	if (l == NULL)
 		return;
-	kafka_producer_close(l->producer, timeout_ms);
+	l->sink->ops->close(l->sink, timeout_ms);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
 
 int letters_group_used(struct letters *l, const char *group, int timeout_ms, char *why, size_t size)
 {
-	return kafka_producer_group_used(l->producer, group, timeout_ms, why, size);
+	return l->sink->ops->group_used(l->sink, group, timeout_ms, why, size);
 }

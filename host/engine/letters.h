@@ -5,20 +5,19 @@
  * those of an earlier letter.  The event comes back to its flow as MAIL_ACK,
  * letter_ok says whether all in-sync replicas have it.
  *
- * Owns:    the producer.
+ * Owns:    the sink.
  * Threads: letters_send: ledger threads, one event at a time each.
- * Uses:    adapters/kafka.
+ * Uses:    core/sink.
  */
 #ifndef ENGINE_LETTERS_H
 #define ENGINE_LETTERS_H
 
-#include "adapters/kafka.h"
 #include "engine/subscription.h"
 
 struct letters;
 
-int letters_start(const struct config *c, struct subscription *const *subs, struct metrics *metrics,
-    struct letters **ret_letters, char *why, size_t size);
+int letters_start(const struct config *c, const struct backend *backend, struct subscription *const *subs,
+    struct metrics *metrics, struct letters **ret_letters, char *why, size_t size);
 /* Takes the event until its MAIL_ACK.  handler_version: of the plugin, or NULL if no handler was involved. */
 void letters_send(struct letters *l, struct event *ev, unsigned sub, const char *handler_version);
 /* Why the last letter of this subscription failed, for status; false: the last one went through. */

@@ -129,7 +129,7 @@ static void take_records(struct poller *p)
 	struct message m;
 
 	for (unsigned i = 0; i < BATCH && !poller_is_full(p, false); i++) {
-		int r = kafka_consumer_poll(p->consumer, i == 0 ? POLL_MS : 0, &m);
+		int r = p->source->ops->poll(p->source, i == 0 ? POLL_MS : 0, &m);
 
 		if (r <= 0)
 			break;
@@ -144,7 +144,7 @@ static void serve_group(struct poller *p)
 {
 	struct message m;
 
-	if (kafka_consumer_poll(p->consumer, 0, &m) > 0) {
+	if (p->source->ops->poll(p->source, 0, &m) > 0) {
 		accept(p, &m, wall_ms());
 		flush(p);
 	}
@@ -190,14 +190,15 @@ static void wait_unblocked(struct poller *p)
 
 static int join(struct poller *p)
 {
-	struct kafka_consumer_callbacks cb;
+	struct source_callbacks cb;
 	char why[512];
 	int r;
 
 	poller_callbacks(p, &cb);
-	r = kafka_consumer_new(p->s->config, p->s->conf, &cb, &p->consumer, why, sizeof(why));
+	r = p->s->backend->source(
+	    p->s->backend->arg, p->s->config, p->s->conf, &cb, &p->source, why, sizeof(why));
 	if (r == 0)
-		r = kafka_consumer_subscribe(p->consumer, why, sizeof(why));
+		r = p->source->ops->subscribe(p->source, why, sizeof(why));
 	if (r < 0)
 		poller_set_state(p, SUB_BLOCKED, "%s", why);
 	return r;
@@ -205,20 +206,20 @@ static int join(struct poller *p)
 
 static void leave(struct poller *p)
 {
-	if (p->consumer == NULL)
+	if (p->source == NULL)
 		return;
 	poller_set_state(p, SUB_DRAINING, "%s", "stopping");
 	poller_publish(p);
 	/* Revokes all: the drain is in the callback.  Nothing of it is destroyed while a record is still lent. */
 	poller_set_paused(p, true);
-	kafka_consumer_leave(p->consumer);
+	p->source->ops->leave(p->source);
 	while (p->outstanding > 0) {
 		poller_take_back(p);
 		if (p->outstanding > 0)
 			mailbox_wait(&p->s->poller_box, mono_add_ms(mono_now(), 50));
 	}
-	kafka_consumer_close(p->consumer);
-	p->consumer = NULL;
+	p->source->ops->close(p->source);
+	p->source = NULL;
 }
 
 static void forget_partitions(struct poller *p)
@@ -261,7 +262,7 @@ static void *serve(void *arg)
 	wait_unblocked(p);
 	if (!atomic_load(&p->stop))
 		(void)join(p);
-	while (!atomic_load(&p->stop) && p->consumer != NULL) {
+	while (!atomic_load(&p->stop) && p->source != NULL) {
 		round_of(p);
 		if (p->fenced)
 			join_again(p);

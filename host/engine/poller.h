@@ -8,7 +8,7 @@
  *
  * Owns:    the consumer, partitions, windows, the pool of events.
  * Threads: start, stop: the engine's main thread; the rest inside.
- * Uses:    adapters/kafka, engine/decode, core/offsets.
+ * Uses:    core/source, engine/decode, core/offsets.
  */
 #ifndef ENGINE_POLLER_H
 #define ENGINE_POLLER_H

@@ -42,7 +42,7 @@ static bool is_retry(const struct poller *p, const char *topic)
 
 /* The topics of a list, each once, without the retry topic. */
 static size_t topics_of(
-    const struct poller *p, const struct kafka_topic_partition *list, size_t n, const char **ret_topics)
+    const struct poller *p, const struct topic_partition *list, size_t n, const char **ret_topics)
 {
 	size_t k = 0;
 
@@ -64,7 +64,7 @@ static int edge(
     struct poller *p, const char *topic, int32_t partition, enum config_start where, int64_t *ret_offset)
 {
 	int64_t low, high;
-	int r = kafka_consumer_watermarks(p->consumer, topic, partition, ASK_MS, &low, &high);
+	int r = p->source->ops->watermarks(p->source, topic, partition, ASK_MS, &low, &high);
 
 	if (r == 0)
 		*ret_offset = where == START_EARLIEST ? low : high;
@@ -73,26 +73,26 @@ static int edge(
 
 /* A new group: the start of *all* partitions of these topics is committed by the host that finds it new.  Else a
  * second host would find a used group without an offset here, and begin at the beginning. */
-static int start_group(struct poller *p, const char *const *topics, size_t n_topics,
-    struct kafka_topic_partition *list, size_t n)
+static int start_group(
+    struct poller *p, const char *const *topics, size_t n_topics, struct topic_partition *list, size_t n)
 {
 	char why[256] = "";
 	int r = 0;
 
 	for (size_t t = 0; t < n_topics && r >= 0; t++) {
-		int count = kafka_consumer_partitions(p->consumer, topics[t], ASK_MS);
-		struct kafka_topic_partition *all = calloc(count > 0 ? (size_t)count : 1, sizeof(*all));
+		int count = p->source->ops->partitions(p->source, topics[t], ASK_MS);
+		struct topic_partition *all = calloc(count > 0 ? (size_t)count : 1, sizeof(*all));
 
 		r = count < 0 ? count : 0;
 		for (int i = 0; i < count && r == 0; i++) {
-			all[i] = (struct kafka_topic_partition){ topics[t], i, -1 };
+			all[i] = (struct topic_partition){ topics[t], i, -1 };
 			r = edge(p, topics[t], i, p->s->conf->start, &all[i].offset);
 			for (size_t k = 0; k < n; k++)
 				if (list[k].topic == topics[t] && list[k].partition == i)
 					list[k].offset = all[i].offset;
 		}
 		if (r == 0)
-			r = kafka_consumer_commit(p->consumer, all, (size_t)count, ASK_MS, why, sizeof(why));
+			r = p->source->ops->commit(p->source, all, (size_t)count, ASK_MS, why, sizeof(why));
 		free(all);
 	}
 	log_at(r < 0 ? LOG_ERROR : LOG_INFO, "group without offsets: start positions",
@@ -103,20 +103,20 @@ static int start_group(struct poller *p, const char *const *topics, size_t n_top
 }
 
 /* A partition that came later than the group's first start begins at its beginning. */
-static int start_late(struct poller *p, struct kafka_topic_partition *tp)
+static int start_late(struct poller *p, struct topic_partition *tp)
 {
 	char why[256] = "";
 	int r = edge(p, tp->topic, tp->partition, START_EARLIEST, &tp->offset);
 
 	if (r == 0)
-		r = kafka_consumer_commit(p->consumer, tp, 1, ASK_MS, why, sizeof(why));
+		r = p->source->ops->commit(p->source, tp, 1, ASK_MS, why, sizeof(why));
 	log_at(r < 0 ? LOG_ERROR : LOG_INFO, "partition without a committed offset begins at its beginning",
 	    LOG_TEXT("subscription", p->s->conf->name), LOG_TEXT("topic", tp->topic),
 	    LOG_INT("partition", tp->partition), LOG_INT("offset", tp->offset), LOG_TEXT("why", why));
 	return r;
 }
 
-static int resolve(struct poller *p, struct kafka_topic_partition *list, size_t n)
+static int resolve(struct poller *p, struct topic_partition *list, size_t n)
 {
 	const char **topics;
 	size_t missing = 0, n_topics;
@@ -133,7 +133,7 @@ static int resolve(struct poller *p, struct kafka_topic_partition *list, size_t 
 		return r;
 	topics = calloc(n, sizeof(*topics));
 	n_topics = topics_of(p, list, n, topics);
-	used = kafka_consumer_group_used(p->consumer, topics, n_topics, ASK_MS, why, sizeof(why));
+	used = p->source->ops->group_used(p->source, topics, n_topics, ASK_MS, why, sizeof(why));
 	if (used < 0) {
 		poller_set_state(p, SUB_BLOCKED, "%s", why);
 		r = used;
@@ -170,9 +170,9 @@ static uint64_t subscribed(struct poller *p)
 		buf_printf(&text, "%s %d\n", conf->topics[i],
 		    conf->topics[i][0] == '^'
 			? 0
-			: kafka_consumer_partitions(p->consumer, conf->topics[i], ASK_MS));
+			: p->source->ops->partitions(p->source, conf->topics[i], ASK_MS));
 	buf_printf(&text, "%s %d\n", conf->retry.topic,
-	    kafka_consumer_partitions(p->consumer, conf->retry.topic, ASK_MS));
+	    p->source->ops->partitions(p->source, conf->retry.topic, ASK_MS));
 	hash = keyed_hash_64(key, (struct bytes){ text.data, text.len }) | 1;
 	buf_free(&text);
 	return hash;
@@ -189,13 +189,13 @@ void poller_look_at_topics(struct poller *p)
 		return;
 	log_at(LOG_INFO, "other topics or partitions than before: the group is joined anew",
 	    LOG_TEXT("subscription", p->s->conf->name));
-	if (kafka_consumer_rejoin(p->consumer, why, sizeof(why)) < 0)
+	if (p->source->ops->rejoin(p->source, why, sizeof(why)) < 0)
 		poller_set_state(p, SUB_BLOCKED, "%s", why);
 }
 
 /* ---- Assigned */
 
-static void begin(struct poller *p, const struct kafka_topic_partition *tp, bool blocked)
+static void begin(struct poller *p, const struct topic_partition *tp, bool blocked)
 {
 	struct partition *part = poller_partition(p, tp->topic, tp->partition);
 	char number[16];
@@ -220,7 +220,7 @@ static void begin(struct poller *p, const struct kafka_topic_partition *tp, bool
 	    p->s->metrics, METRIC_COMMITTED_OFFSET, p->s->conf->name, tp->topic, number);
 }
 
-static int assign(void *arg, struct kafka_topic_partition *list, size_t n)
+static int assign(void *arg, struct topic_partition *list, size_t n)
 {
 	struct poller *p = arg;
 	int r = resolve(p, list, n);
@@ -254,7 +254,7 @@ static void ask_back(struct poller *p, const struct partition *part)
 	mailbox_send(&p->s->flow_box, &m->mail);
 }
 
-static size_t unfinished(struct poller *p, const struct kafka_topic_partition *list, size_t n)
+static size_t unfinished(struct poller *p, const struct topic_partition *list, size_t n)
 {
 	size_t sum = 0;
 
@@ -263,7 +263,7 @@ static size_t unfinished(struct poller *p, const struct kafka_topic_partition *l
 	return sum;
 }
 
-static void revoke(void *arg, const struct kafka_topic_partition *list, size_t n, bool lost)
+static void revoke(void *arg, const struct topic_partition *list, size_t n, bool lost)
 {
 	struct poller *p = arg;
 	struct mono until = mono_add_ms(mono_now(), DRAIN_MS);
@@ -319,7 +319,7 @@ static int out_of_range(void *arg, const char *topic, int32_t partition, int64_t
 	    LOG_INT("partition", partition), LOG_INT("offset", part->next), LOG_INT("now", *ret_offset));
 	/* A window of its own: offsets may go back. */
 	ask_back(p, part);
-	begin(p, &(struct kafka_topic_partition){ topic, partition, *ret_offset }, false);
+	begin(p, &(struct topic_partition){ topic, partition, *ret_offset }, false);
 	return 0;
 }
 
@@ -343,9 +343,9 @@ static void error(void *arg, const char *code, const char *text, bool fatal)
 		poller_set_state(p, SUB_WAITING_BROKER, "%s: %s", code, text);
 }
 
-void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *cb)
+void poller_callbacks(struct poller *p, struct source_callbacks *cb)
 {
-	*cb = (struct kafka_consumer_callbacks){ .arg = p,
+	*cb = (struct source_callbacks){ .arg = p,
 		.assign = assign,
 		.revoke = revoke,
 		.eof = eof,
@@ -360,7 +360,7 @@ void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *cb)
  * compacted tail would else look like lag for ever. */
 void poller_store(struct poller *p)
 {
-	struct kafka_topic_partition list[64];
+	struct topic_partition list[64];
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_parts; i++) {
@@ -376,12 +376,12 @@ void poller_store(struct poller *p)
 			continue;
 		part->stored = part->position;
 		series_set(part->committed, (double)part->stored);
-		list[n++] = (struct kafka_topic_partition){ part->topic, part->partition, part->stored };
+		list[n++] = (struct topic_partition){ part->topic, part->partition, part->stored };
 		if (n == sizeof(list) / sizeof(list[0])) {
-			kafka_consumer_store(p->consumer, list, n);
+			p->source->ops->store(p->source, list, n);
 			n = 0;
 		}
 	}
 	if (n > 0)
-		kafka_consumer_store(p->consumer, list, n);
+		p->source->ops->store(p->source, list, n);
 }

@@ -3,7 +3,7 @@
 
 /* Full for longer: partitions are paused, so that polling for rebalances can go on without records. */
 #define FULL_US 300000
-/* A pause empties librdkafka's queues: it is not taken back at once. */
+/* A pause empties the client's queues: it is not taken back at once. */
 #define PAUSE_MIN_US 500000
 
 static bool window_full(const struct poller *p)
@@ -32,7 +32,7 @@ bool poller_is_full(const struct poller *p, bool was)
 
 void poller_set_paused(struct poller *p, bool paused)
 {
-	struct kafka_topic_partition list[64];
+	struct topic_partition list[64];
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_parts; i++) {
@@ -42,21 +42,21 @@ void poller_set_paused(struct poller *p, bool paused)
 		    (!paused && atomic_load(&part->standing) > 0))
 			continue;
 		part->paused = paused;
-		list[n++] = (struct kafka_topic_partition){ part->topic, part->partition, -1 };
+		list[n++] = (struct topic_partition){ part->topic, part->partition, -1 };
 		if (n == sizeof(list) / sizeof(list[0])) {
-			paused ? kafka_consumer_pause(p->consumer, list, n)
-			       : kafka_consumer_resume(p->consumer, list, n);
+			paused ? p->source->ops->pause(p->source, list, n)
+			       : p->source->ops->resume(p->source, list, n);
 			n = 0;
 		}
 	}
 	if (n > 0)
-		paused ? kafka_consumer_pause(p->consumer, list, n)
-		       : kafka_consumer_resume(p->consumer, list, n);
+		paused ? p->source->ops->pause(p->source, list, n)
+		       : p->source->ops->resume(p->source, list, n);
 	p->all_paused = paused;
 	p->paused_at = mono_now();
 }
 
-/* While full: first just no polling, which keeps what librdkafka has fetched; after a while a pause.  Returns true
+/* While full: first just no polling, which keeps what the client has fetched; after a while a pause.  Returns true
  * if records may be taken now. */
 bool poller_may_take(struct poller *p, struct mono now)
 {
@@ -82,13 +82,12 @@ void poller_see_standing(struct poller *p)
 {
 	for (size_t i = 0; i < p->n_parts; i++) {
 		struct partition *part = p->parts[i];
-		struct kafka_topic_partition tp = { part->topic, part->partition, -1 };
+		struct topic_partition tp = { part->topic, part->partition, -1 };
 		bool stands = atomic_load_explicit(&part->standing, memory_order_relaxed) > 0;
 
 		if (!part->assigned || part->blocked || p->all_paused || part->paused == stands)
 			continue;
 		part->paused = stands;
-		stands ? kafka_consumer_pause(p->consumer, &tp, 1)
-		       : kafka_consumer_resume(p->consumer, &tp, 1);
+		stands ? p->source->ops->pause(p->source, &tp, 1) : p->source->ops->resume(p->source, &tp, 1);
 	}
 }

@@ -12,7 +12,6 @@
 #ifndef ENGINE_POLLER_PRIVATE_H
 #define ENGINE_POLLER_PRIVATE_H
 
-#include "adapters/kafka.h"
 #include "core/offsets.h"
 #include "engine/decode.h"
 #include "engine/poller.h"
@@ -38,7 +37,7 @@ struct partition {
 
 struct poller {
 	struct subscription *s;
-	struct kafka_consumer *consumer;
+	struct source *source;
 	struct decoder *decoder;
 	pthread_t thread;
 	_Atomic bool stop, ended;
@@ -73,7 +72,7 @@ bool poller_may_take(struct poller *p, struct mono now);
 void poller_see_standing(struct poller *p);
 
 /* poller_group.c: the consumer's callbacks, and storing */
-void poller_callbacks(struct poller *p, struct kafka_consumer_callbacks *ret_callbacks);
+void poller_callbacks(struct poller *p, struct source_callbacks *ret_callbacks);
 struct partition *poller_partition(struct poller *p, const char *topic, int32_t partition);
 void poller_store(struct poller *p);
 /* Once, after the first assignment: join anew if the last engine of this node had joined for other topics. */

@@ -136,7 +136,7 @@ void poller_watch_fetch(struct poller *p)
 		log_at(LOG_INFO, "no longer stuck", LOG_TEXT("subscription", p->s->conf->name));
 }
 
-/* The partitions' ends, and whether a broker is up, from librdkafka's statistics. */
+/* The partitions' ends, and whether a broker is up, from the client's statistics. */
 void poller_statistics(void *arg, const char *json, size_t len)
 {
 	struct poller *p = arg;

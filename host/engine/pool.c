@@ -75,7 +75,10 @@ static struct event *next(struct pool *p)
 static void finish(void *arg, struct event *ev)
 {
 	struct pool *p = arg;
+	const struct observer *o = p->subs[ev->run.sub]->observer;
 
+	if (o != NULL)
+		o->ends(o->arg, ev);
 	series_observe(p->handler_seconds, (double)ev->run.handler_us / 1e6);
 	box_end(ev->run.slot, ev->run.emitted != NULL ? BOX_EMITS : ev->run.outcome, ev->run.retry_ms,
 	    ev->run.why);
@@ -113,6 +116,8 @@ static void start(struct worker *w, unsigned i, struct event *ev, struct mono no
 	atomic_store_explicit(&c->ev, ev, memory_order_release);
 	series_observe(s->series.queue_seconds, (double)mono_diff_us(now, ev->polled) / 1e6);
 	box_start(ev->run.slot, wall_ms());
+	if (s->observer != NULL)
+		s->observer->begins(s->observer->arg, ev);
 }
 
 static void run_one(struct worker *w, struct event *ev)

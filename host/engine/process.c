@@ -140,10 +140,10 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int process_run(const struct config *c, const struct engine_links *links)
+int process_run(const struct config *c, const struct engine_setup *setup, const struct engine_links *links)
 {
 	struct process p = { .channel = links->channel, .manager = getppid() };
-	struct engine_outside outside = { links, reload, &p };
+	struct engine_outside outside = { setup, links, reload, &p };
 	char why[1024];
 	int signals = take_signals();
 

@@ -10,6 +10,8 @@
 #include "base/box.h"
 #include "core/config.h"
 
+struct engine_setup;
+
 /* What the manager gives: descriptors, the black box. */
 struct engine_links {
 	int channel, http, admin;	/* http -1: none */
@@ -18,6 +20,6 @@ struct engine_links {
 };
 
 /* Runs until SIGTERM; the exit status of the process. */
-int process_run(const struct config *c, const struct engine_links *links);
+int process_run(const struct config *c, const struct engine_setup *setup, const struct engine_links *links);
 
 #endif

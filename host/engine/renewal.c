@@ -1,7 +1,5 @@
 #include "engine/renewal.h"
 
-#include "adapters/redis_store.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,7 +136,7 @@ int renewal_start(
 	r->session = session;
 	r->until = until;
 	r->seconds = metrics_series(s->metrics, METRIC_LEDGER_SECONDS, "renew");
-	r->store = redis_store_new(s->config, s->conf->name);
+	r->store = subscription_store(s);
 	if (r->store == NULL) {
 		free(r);
 		return -ENOMEM;

@@ -44,7 +44,8 @@ static void make_series(struct subscription *s)
 		    m, METRIC_DEAD_LETTERS, name, dlq_reason_name((enum dlq_reason)r));
 }
 
-int subscription_init(struct subscription *s, const struct config *c, unsigned index, struct metrics *m)
+int subscription_init(struct subscription *s, const struct config *c, unsigned index,
+    const struct backend *backend, const struct observer *observer, struct metrics *m)
 {
 	int r;
 
@@ -52,6 +53,8 @@ int subscription_init(struct subscription *s, const struct config *c, unsigned i
 	s->flow_box.fd = s->poller_box.fd = -1;
 	s->config = c;
 	s->conf = &c->subscriptions[index];
+	s->backend = backend;
+	s->observer = observer;
 	s->index = index;
 	s->metrics = m;
 	s->status.poller_state = SUB_STARTING;
@@ -69,4 +72,9 @@ void subscription_destroy(struct subscription *s)
 	mailbox_destroy(&s->poller_box);
 	pthread_mutex_destroy(&s->status.lock);
 	free(s->status.partitions);
+}
+
+struct store *subscription_store(const struct subscription *s)
+{
+	return s->backend->store(s->backend->arg, s->config, s->conf->name);
 }

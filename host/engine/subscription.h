@@ -1,7 +1,7 @@
 /* subscription.h - what the threads of one subscription share.
  *
- * The poller owns the Kafka consumer, decode, windows and budget at entry; the
- * ledger thread owns the flow: lanes, claims, retries and the Redis
+ * The poller owns the event source, decode, windows and budget at entry; the
+ * ledger thread owns the flow: lanes, claims, retries and the store's
  * connection; workers run handlers.  They hand events over by mailbox:
  *
  *   poller  --MAIL_EVENT (chains, in delivery order)--> flow_box
@@ -19,10 +19,10 @@
 
 #include "base/box.h"
 #include "base/mailbox.h"
-#include "core/config.h"
+#include "core/backend.h"
 #include "core/event.h"
-#include "core/ledger/store.h"
 #include "core/metrics.h"
+#include "engine/observer.h"
 
 #include <pthread.h>
 
@@ -85,6 +85,8 @@ struct sub_series {			/* metrics of this subscription, made at setup */
 struct subscription {
 	const struct config *config;
 	const struct config_subscription *conf;
+	const struct backend *backend;
+	const struct observer *observer;	/* NULL: none */
 	unsigned index;
 	struct metrics *metrics;
 	struct sub_series series;
@@ -125,7 +127,10 @@ struct subscription {
 	struct sub_status status;
 };
 
-int subscription_init(struct subscription *s, const struct config *c, unsigned index, struct metrics *m);
+int subscription_init(struct subscription *s, const struct config *c, unsigned index, const struct backend *backend,
+    const struct observer *observer, struct metrics *m);
 void subscription_destroy(struct subscription *s);
+/* A connection to its ledger; NULL when out of memory. */
+struct store *subscription_store(const struct subscription *s);
 
 #endif
