@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+int (*cli_run_host)(const struct config *c, const struct engine_setup *setup);
+
 static const struct command *find(const char *name)
 {
 	for (const struct command *c = cli_commands; c->name != NULL; c++)

@@ -26,6 +26,12 @@ struct command {
 /* All commands, in the order in which help lists them; the last has no name. */
 extern const struct command cli_commands[];
 
+/* A host, manager and engine, in this process, until SIGTERM; the exit status.  The program lends it: commands know no
+ * manager.  NULL where there is none. */
+struct config;
+struct engine_setup;
+extern int (*cli_run_host)(const struct config *c, const struct engine_setup *setup);
+
 int cli_main(int argc, char **argv);
 /* Print usage of argv[0] to stderr, with a first line made of format; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -47,5 +53,7 @@ int cmd_offsets(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_try(int argc, char **argv);
+extern const char cmd_try_details[];	/* what help says of it */
 
 #endif

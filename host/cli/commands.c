@@ -62,6 +62,10 @@ const struct command cli_commands[] = {
 	    "  --produce FILE   publish these events (one JSON object a line), then go on\n"
 	    "  --rate N         events a second of --produce (default 100)",
 	    cmd_dev },
+	{ "try",
+	    "FILE.so [--events FILE] [--duplicates N%] [--crash-after N] [--lease-loss] [--probe COMMAND] ...",
+	    "run a handler without Kafka and Redis, with duplicates, a crash, a lost lease on demand",
+	    cmd_try_details, cmd_try },
 	{ "ledger",
 	    "status|accept-loss|accept-config|upgrade [SUBSCRIPTION] [-c FILE] [--admin SOCKET] [--json]",
 	    "the ledger in Redis, and the decisions that only a person takes",
