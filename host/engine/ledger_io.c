@@ -296,6 +296,7 @@ int ledger_io_start(const struct ledger_io_deps *deps, struct ledger_io **ret_io
 		return -ENOMEM;
 	io->deps = *deps;
 	io->s = deps->s;
+	io->progress_at = mono_now();
 	random_bytes(&seed, sizeof(seed));
 	io->flow = flow_new(io->s->conf, &out, seed);
 	io->store = subscription_store(io->s);
