@@ -144,7 +144,7 @@ static void put_text(struct buf *out, const struct try_options *o, const struct 
 	    "node = \"try\";\nstate_dir = \"%s\";\nstop_timeout = \"%s\";\n"
 	    "kafka = { bootstrap_servers = \"none:9092\"; };\n"
 	    "ledger = { url = \"unix:%s/none\"; lease = \"%s\"; };\n"
-	    "http = { listen = \"off\"; };\nadmin = { socket = \"%s/admin\"; };\nlog = { rate = 1000; level = \"%s\"; };\n",
+	    "http = { listen = \"off\"; };\nadmin = { socket = \"%s/admin\"; };\nlog = { level = \"%s\"; };\n",
 	    folder, ENGINE_STOP, folder, o->lease_loss ? SHORT_LEASE : LEASE, folder, o->log);
 	put_subscription(out, o, e);
 	buf_printf(out, "handlers = { %s = { ", handler);
@@ -286,6 +286,8 @@ int try_config_make(const struct try_options *o, const struct try_events *e, con
 	buf_free(&text);
 	if (status != EXIT_YES)
 		return status;
+	/* The file is none that anybody wrote. */
+	c->config->handlers[0].place = (struct config_place){ "semel try", 0 };
 	if (c->from != NULL)
 		take_group(o, c);
 	for (size_t i = 0; i < o->n_settings; i++)

@@ -98,8 +98,8 @@ static int read_file(struct reading *r)
 	}
 	r->bad += bad;
 	if (r->bad > 0)
-		fprintf(stderr, "semel try: %s: %zu line%s no event: nothing was run\n", r->file, r->bad,
-		    r->bad == 1 ? " is" : "s are");
+		fprintf(stderr, "semel try: %s: %zu line%s: nothing was run\n", r->file, r->bad,
+		    r->bad == 1 ? " is no event" : "s are no events");
 	else if (r->e->n == 0)
 		fprintf(stderr, "semel try: %s: no events\n", r->file);
 	return r->bad > 0 || r->e->n == 0 ? EXIT_NO : EXIT_YES;

@@ -139,7 +139,7 @@ static void print_records_line(const struct seen *s, const struct try_verdict *v
 {
 	printf("records   %zu: %zu handled, %zu duplicates", s->events->n_records, v->handled, v->duplicates);
 	if (v->letters > 0)
-		printf(", %zu dead letters", v->letters);
+		printf(", %zu dead letter%s", v->letters, v->letters == 1 ? "" : "s");
 	for (unsigned i = 0, n = 0; i < DLQ_N_REASONS; i++)
 		if (v->reasons[i] > 0)
 			printf("%s%zu %s", n++ == 0 ? " (" : ", ", v->reasons[i],
@@ -157,20 +157,22 @@ static void print_records_line(const struct seen *s, const struct try_verdict *v
 static void print_sums(const struct try_options *o, const struct seen *s, const struct try_result *result,
     const struct try_verdict *v)
 {
+	unsigned n = 0;
+
 	print_records_line(s, v);
-	printf("runs      %zu:", v->runs);
-	for (int i = 0, n = 0; i < 6; i++)
+	printf("runs      %zu", v->runs);
+	for (int i = 0; i < 6; i++)
 		if (v->outcomes[i] > 0)
-			printf("%s %zu %s", n++ == 0 ? "" : ",", v->outcomes[i], try_outcome_name(i));
+			printf("%s%zu %s", n++ == 0 ? ": " : ", ", v->outcomes[i], try_outcome_name(i));
 	if (v->died > 0)
-		printf(", %zu ended with the process", v->died);
+		printf("%s%zu ended with the process", n == 0 ? ": " : ", ", v->died);
 	printf("\nids       %zu: %zu run once", v->n_ids, v->once);
 	if (v->never > 0)
 		printf(", %zu never", v->never);
 	printf(", %zu again", v->again);
 	if (v->again > 0)
-		printf(" (%zu runs after one that asked for it, %zu marked redelivered, %zu neither)",
-		    v->asked, v->marked, v->unmarked);
+		printf(" (%zu runs after RETRY, %zu marked redelivered, %zu neither)", v->asked, v->marked,
+		    v->unmarked);
 	printf("\nhost      %u process%s, %.2f s", result->engines, result->engines == 1 ? "" : "es",
 	    (double)result->us / 1e6);
 	if (o->duplicates > 0)

@@ -18,6 +18,8 @@
 
 #define MAX_FDS 80
 #define ROUND_MS 50
+/* Who is to stop before everything is finished is told so twice: the second time nothing is waited for. */
+#define HURRY_MS 1000
 #define BAR_US 100000
 #define BAR_WIDTH 30
 /* Deaths in a row without an event that was finished: a suspect is put aside after three. */
@@ -42,7 +44,7 @@ struct trying {
 	struct host hosts[2];
 	uint32_t paused_record;
 	bool resumed, stopping;
-	struct mono started, bar_at;
+	struct mono started, bar_at, hurry_at;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -108,6 +110,17 @@ static void stop_all(struct trying *t)
 		return;
 	t->stopping = true;
 	resume_engine(t);
+	stop_host(&t->hosts[0]);
+	stop_host(&t->hosts[1]);
+	if (t->seen->finished < t->seen->events->n_records)
+		t->hurry_at = mono_add_ms(mono_now(), HURRY_MS);
+}
+
+static void hurry(struct trying *t)
+{
+	if (mono_before(mono_now(), t->hurry_at))
+		return;
+	t->hurry_at = MONO_NEVER;
 	stop_host(&t->hosts[0]);
 	stop_host(&t->hosts[1]);
 }
@@ -275,8 +288,9 @@ static void go_round(struct trying *t)
 		t->result->interrupted = true;
 	if (mono_diff_us(mono_now(), t->started) > t->options->within_ms * 1000)
 		t->result->late = true;
-	if ((t->result->interrupted || t->result->late) && !t->stopping)
+	if (t->result->interrupted || t->result->late)
 		stop_all(t);
+	hurry(t);
 }
 
 static bool hosts_live(const struct trying *t)
@@ -323,9 +337,12 @@ static int set_up(struct trying *t)
 int try_run(const struct try_options *o, const struct try_events *e, struct try_config *c, struct seen *s,
     struct try_result *ret_result)
 {
-	struct trying t = {
-		.options = o, .config = c, .seen = s, .result = ret_result, .started = mono_now()
-	};
+	struct trying t = { .options = o,
+		.config = c,
+		.seen = s,
+		.result = ret_result,
+		.started = mono_now(),
+		.hurry_at = MONO_NEVER };
 	int status = set_up(&t);
 
 	(void)e;
