@@ -204,8 +204,8 @@ static int moved(rd_kafka_event_t *e, const char *group, char *why, size_t size)
 	return is_busy(err) ? -EBUSY : -EIO;
 }
 
-int kafka_admin_move(struct kafka_admin *k, const char *group, const struct kafka_topic_partition *list,
-    size_t n, char *why, size_t size)
+int kafka_admin_move(struct kafka_admin *k, const char *group, const struct topic_partition *list, size_t n,
+    char *why, size_t size)
 {
 	rd_kafka_topic_partition_list_t *native = rd_kafka_topic_partition_list_new((int)n);
 	rd_kafka_AlterConsumerGroupOffsets_t *ask;

@@ -26,7 +26,7 @@ int kafka_admin_at_time(struct kafka_admin *k, const struct group_place *places,
     char *why, size_t size);
 
 /* Commit these for the group.  -EBUSY: it has members; else -errno; both with `why`. */
-int kafka_admin_move(struct kafka_admin *k, const char *group, const struct kafka_topic_partition *list, size_t n, char *why,
+int kafka_admin_move(struct kafka_admin *k, const char *group, const struct topic_partition *list, size_t n, char *why,
     size_t size);
 
 #endif

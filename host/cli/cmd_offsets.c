@@ -200,7 +200,7 @@ static void show(const struct offsets_job *j)
 
 static int move(struct offsets_job *j)
 {
-	struct kafka_topic_partition *list = calloc(j->n + 1, sizeof(*list));
+	struct topic_partition *list = calloc(j->n + 1, sizeof(*list));
 	size_t n = 0;
 	int r;
 
@@ -208,8 +208,8 @@ static int move(struct offsets_job *j)
 		return EXIT_INTERNAL;
 	for (size_t i = 0; i < j->n; i++)
 		if (j->targets[i] != STAYS)
-			list[n++] = (struct kafka_topic_partition){ j->places[i].topic,
-				j->places[i].partition, j->targets[i] };
+			list[n++] = (struct topic_partition){ j->places[i].topic, j->places[i].partition,
+				j->targets[i] };
 	r = n == 0 ? 0 : kafka_admin_move(j->admin, j->sub->group, list, n, j->why, sizeof(j->why));
 	free(list);
 	if (r == 0) {
