@@ -142,6 +142,7 @@ struct event {
 		bool redelivered;
 		bool alone;		/* nothing else runs in the engine meanwhile */
 		_Atomic bool cancelled;	/* set by the flow at any time */
+		_Atomic bool unwanted;	/* given up before a worker began it, which then gives it back; the flow's */
 		bool timed_out;
 		bool overran;		/* past max_run: the engine ends for it */
 		int outcome;		/* enum semel_outcome, or RUN_NOT_STARTED */

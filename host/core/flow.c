@@ -219,9 +219,9 @@ static void revoke(struct flow *f, struct event *ev)
 		else
 			flow_finish(f, ev, false);
 		break;
+	case FLOW_RUNNING: atomic_store_explicit(&ev->run.unwanted, true, memory_order_relaxed); break;
 	case FLOW_LOOKING:
 	case FLOW_CLAIMING:
-	case FLOW_RUNNING:
 	case FLOW_WRITING: break;
 	}
 }

@@ -146,6 +146,7 @@ static void start(struct flow *f, struct event *ev, bool alone)
 	ev->run.alone = alone;
 	ev->run.timed_out = ev->run.overran = false;
 	atomic_store_explicit(&ev->run.cancelled, false, memory_order_relaxed);
+	atomic_store_explicit(&ev->run.unwanted, false, memory_order_relaxed);
 	f->out.start(f->out.arg, ev);
 }
 

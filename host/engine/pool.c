@@ -93,6 +93,7 @@ static bool may_start(struct pool *p, struct event *ev, struct mono now)
 
 	if (now.us < atomic_load_explicit(&s->lease_until_us, memory_order_relaxed) &&
 	    atomic_load_explicit(&s->hold, memory_order_relaxed) != HOLD_PAUSE &&
+	    !atomic_load_explicit(&ev->run.unwanted, memory_order_relaxed) &&
 	    (!atomic_load_explicit(&s->shut, memory_order_relaxed) || ev->run.alone))
 		return true;
 	ev->run.outcome = RUN_NOT_STARTED;

@@ -127,6 +127,19 @@ class Start(SystemTest):
 
 
 class Hold(SystemTest):
+    def test_what_waits_for_a_worker_does_not_begin_after_sigterm(self):
+        # Workers went on with what was queued for them, one run after the other, until stop_timeout.
+        redis = self.redis()
+        self.make_topics(2)
+        d = self.daemon("a", redis, handler='plugin = "debug.so";', workers=1,
+                        settings=f'path = "{self.witness("a")}"; do = "sleep:1000";')
+        self.load("produce", "--count", 12, "--keys", 12)
+        wait("a first run", lambda: d.metric("semel_workers_busy") == 1)
+        begin = time.monotonic()
+        self.assertEqual(d.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 8)
+        self.assertLess(len(self.lines("a")), 6)
+
     def test_pause_drain_resume_are_remembered(self):
         redis = self.redis()
         self.make_topics()
