@@ -132,7 +132,7 @@ class Hold(SystemTest):
         redis = self.redis()
         self.make_topics(2)
         d = self.daemon("a", redis, handler='plugin = "debug.so";', workers=1,
-                        settings=f'path = "{self.witness("a")}"; do = "sleep:1000";')
+                        settings=f'path = "{self.witness("a")}"; json = true; do = "sleep:1000";')
         self.load("produce", "--count", 12, "--keys", 12)
         wait("a first run", lambda: d.metric("semel_workers_busy") == 1)
         begin = time.monotonic()

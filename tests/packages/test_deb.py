@@ -1,0 +1,163 @@
+"""The debs: built, judged, installed into clean roots of Debian, used, upgraded while events flow, purged.
+
+SEMEL_LONG=1: Debian 13, too, with debs built there; reproducible builds; a handler from `semel new` to its package.
+"""
+import glob
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "system"))
+
+from harness import LOAD, LONG, SystemTest, main, wait  # noqa: E402
+from roots import Root, run  # noqa: E402
+
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+COUNT = 10000
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def build(out, *words):
+    run([os.path.join(SOURCE, "packaging", "build"), "deb", "--out", out, *words])
+    return {os.path.basename(f).split("_")[0]: f for f in glob.glob(out + "/*.deb")}
+
+
+class Deb(SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.out = tempfile.mkdtemp(prefix="semel-debs-")
+        cls.debs = build(cls.out + "/a")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.out)
+        super().tearDownClass()
+
+    def test_contents_abi_and_lintian(self):
+        def field(name, what):
+            return run(["dpkg-deb", "-f", self.debs[name], what]).strip()
+        self.assertEqual(field("semel", "Provides"), "semel-abi-1 (= 1.0)")
+        handlers = {os.path.basename(os.path.dirname(f)) for f in glob.glob(SOURCE + "/plugins/*/CMakeLists.txt")} - {"debug"}
+        for h in handlers:
+            name = "semel-handler-" + h
+            self.assertIn("semel-abi-1 (>= 1.0)", field(name, "Depends"))
+            listed = run(["dpkg-deb", "-c", self.debs[name]])
+            self.assertIn(f"/semel/handlers/{h}.so", listed)
+            self.assertIn(f"./etc/semel/conf.d/{h}.conf", listed)
+            control = run(["sh", "-c", f"dpkg-deb --ctrl-tarfile {self.debs[name]} | tar -t"])
+            for script in ("preinst", "postinst", "prerm", "postrm"):
+                self.assertNotIn(script, control)
+        listed = run(["dpkg-deb", "-c", self.debs["semel"]])
+        for path in ("/usr/bin/semeld", "/usr/lib/systemd/system/semel.service", "/usr/share/man/man8/semeld.8.gz",
+                     "/usr/share/man/man1/semel.1.gz", "/usr/share/man/man5/semel.conf.5.gz", "/etc/semel/semel.conf",
+                     "/usr/share/bash-completion/completions/semel", "/usr/lib/sysusers.d/semel.conf"):
+            self.assertIn("." + path, listed.replace("./lib/systemd", "./usr/lib/systemd"))
+        done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", *self.debs.values()], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_unit_is_tight(self):
+        with open(SOURCE + "/packaging/systemd/semel.service", encoding="utf-8") as f:
+            text = f.read().replace("/usr/bin/semeld -c /etc/semel/semel.conf", "/usr/bin/true").replace("/usr/bin/semel ", "/usr/bin/true ")
+        unit = self.folder + "/semel.service"
+        with open(unit, "w", encoding="utf-8") as f:
+            f.write("\n".join(line for line in text.split("\n") if not line.startswith("Documentation")))
+        run(["systemd-analyze", "verify", unit])
+        out = run(["systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=12", unit])
+        print("\n" + out.strip().split("\n")[-1])
+
+    @unittest.skipUnless(LONG, "SEMEL_LONG")
+    def test_two_builds_have_the_same_bytes(self):
+        again = build(self.out + "/b")
+        for name, f in self.debs.items():
+            with open(f, "rb") as x, open(again[name], "rb") as y:
+                self.assertTrue(x.read() == y.read(), name)
+
+    # ---- In a clean root
+
+    def configure(self, root, redis):
+        root.put("/etc/semel/semel.conf", f'''
+node = "root"; kafka = {{ bootstrap_servers = "{self.brokers}"; session_timeout_ms = 6000; }};
+ledger = {{ url = "redis://127.0.0.1:{redis}"; lease = "3s"; }};
+http = {{ listen = "127.0.0.1:0"; }};
+subscriptions = {{ main = {{ group = "{self.topic}"; topics = [ "{self.topic}" ]; id = [ "header:event-id" ]; start = "earliest";
+	dead_letter = {{ topic = "{self.topic}.dead"; }}; }}; }};
+handlers = {{ effects = {{ plugin = "file.so"; settings = {{ path = "/var/log/semel/effects.jsonl"; }}; }}; }};
+routes = {{ all = {{ subscription = "main"; handler = "effects"; }}; }};
+''')
+        root.run("chown", "root:semel", "/etc/semel/semel.conf")
+
+    def start(self, root):
+        daemon = subprocess.Popen(root.words("setpriv", "--reuid=semel", "--regid=semel", "--init-groups", "semeld"),
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, daemon)
+        return daemon
+
+    def end(self, daemon):
+        if daemon.poll() is None:
+            daemon.terminate()
+            daemon.wait(60)
+        return daemon.returncode
+
+    def effects(self, root):
+        try:
+            with open(root.path + "/var/log/semel/effects.jsonl", encoding="utf-8") as f:
+                return [json.loads(line)["id"] for line in f]
+        except FileNotFoundError:
+            return []
+
+    def in_a_root(self, release, debs, newer):
+        root = Root(release)
+        self.addCleanup(root.close)
+        port = free_port()
+        redis = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder],
+                                 stdout=subprocess.DEVNULL)
+        self.addCleanup(redis.wait)
+        self.addCleanup(redis.kill)
+        self.make_topics(4)
+        begin = time.monotonic()
+        root.apt("install", *root.bring([debs["semel"], debs["semel-handler-file"], debs["semel-handler-log"]]))
+        print(f"\n{release}: installed in {time.monotonic() - begin:.1f} s")
+        root.run("semel", "check")
+        self.configure(root, port)
+        daemon = self.start(root)
+        wait("running", lambda: '"state":"running"' in subprocess.run(root.words("semel", "status", "--json"), capture_output=True, text=True,
+                                                                       check=False).stdout, 60)
+        produce = subprocess.Popen([LOAD, "produce", "--brokers", self.brokers, "--topic", self.topic, "--count", str(COUNT),
+                                    "--keys", "50", "--rate", "2000"], stdout=subprocess.DEVNULL)
+        self.addCleanup(produce.wait)
+        wait("some effects", lambda: len(self.effects(root)) > 100)
+        before = json.loads(root.run("semel", "status", "--json"))["engine"]["pid"]
+        print(root.run("dpkg", "-i", *root.bring([newer["semel-handler-file"]])).strip())
+        after = json.loads(root.run("semel", "status", "--json"))["engine"]["pid"]
+        self.assertNotEqual(before, after, "the trigger did not reload")
+        wait("all effects", lambda: len(set(self.effects(root))) >= COUNT, 120)
+        self.assertEqual(len(self.effects(root)), COUNT)
+        self.assertEqual(self.end(daemon), 0)
+
+        root.apt("remove", "semel-handler-file", "semel-handler-log", "semel")
+        self.assertTrue(os.path.exists(root.path + "/etc/semel/semel.conf"))
+        root.apt("purge", "semel-handler-file", "semel-handler-log", "semel")
+        left = sorted(f for f in root.files() if "semel" in f)
+        self.assertEqual(left, [])
+        return root
+
+    def test_debian_12_used_upgraded_purged(self):
+        self.in_a_root("bookworm", self.debs, build(self.out + "/newer", "--version", "0.1.1"))
+
+
+if __name__ == "__main__":
+    main()
