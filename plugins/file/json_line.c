@@ -23,10 +23,16 @@ static void add(struct json_line *l, const char *data, size_t len)
 	l->len += len;
 }
 
+/* Behind an opening bracket there is no comma; no value ends in one. */
+static void add_comma(struct json_line *l)
+{
+	if (l->len > 0 && l->data[l->len - 1] != '{' && l->data[l->len - 1] != '[')
+		add(l, ",", 1);
+}
+
 static void add_name(struct json_line *l, const char *name, const char *suffix)
 {
-	if (l->len > 1)
-		add(l, ",", 1);
+	add_comma(l);
 	add(l, "\"", 1);
 	add(l, name, strlen(name));
 	add(l, suffix, strlen(suffix));
@@ -43,6 +49,28 @@ void line_begin(struct json_line *l)
 void line_end(struct json_line *l)
 {
 	add(l, "}\n", 2);
+}
+
+void line_list(struct json_line *l, const char *name)
+{
+	add_name(l, name, "");
+	add(l, "[", 1);
+}
+
+void line_list_end(struct json_line *l)
+{
+	add(l, "]", 1);
+}
+
+void line_item(struct json_line *l)
+{
+	add_comma(l);
+	add(l, "{", 1);
+}
+
+void line_item_end(struct json_line *l)
+{
+	add(l, "}", 1);
 }
 
 void line_unsigned(struct json_line *l, const char *name, unsigned long long value)
