@@ -35,6 +35,12 @@ struct forward {
 	struct pairs remove, rename, add;
 };
 
+/* The record's own id is derived by the host, if no header says otherwise. */
+static bool is_set_by_us(const char *name)
+{
+	return strcmp(name, "event-id") == 0 || strcmp(name, SOURCE_ID) == 0;
+}
+
 /* ---- Settings */
 
 static int take_pairs(
