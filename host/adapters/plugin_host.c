@@ -190,6 +190,11 @@ static int complete(
 
 void plugin_host_fill(struct plugin *p)
 {
+	static const char *const kinds[] = { PLUGIN_FAULTS };
+
+	/* From the start, so that the first is an increase. */
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		metrics_series(p->metrics, METRIC_PLUGIN_FAULTS, p->conf->name, kinds[i]);
 	p->host = (struct semel_host){ .size = sizeof(struct semel_host),
 		.abi_minor = SEMEL_ABI_MINOR,
 		.handler = p->conf->name,

@@ -95,6 +95,8 @@ struct plugin_worker {
 int plugin_complete(struct plugin *p, uint64_t token, int outcome, int64_t retry_ms, const char *why);
 void plugin_runs_free(struct plugin *p);
 void plugin_host_fill(struct plugin *p);
+/* All that are counted; "cancelled" by the engine, which knows whether it had told the handler to. */
+#define PLUGIN_FAULTS "outcome", "async", "complete", "cancelled"
 void plugin_fault(struct plugin *p, const char *kind);
 
 /* Every configured setting against the table; problems are added with file and line.  0 or -EINVAL. */

@@ -40,8 +40,8 @@ static void family_free(struct family *f)
 {
 	struct series *next;
 
-	for (struct series *s = f->first; s != NULL; s = next) {
-		next = s->next;
+	for (struct series *s = atomic_load(&f->first); s != NULL; s = next) {
+		next = atomic_load(&s->next);
 		free(s->labels);
 		free(s);
 	}
@@ -57,8 +57,8 @@ void metrics_free(struct metrics *m)
 		return;
 	for (unsigned i = 0; i < METRIC_N; i++)
 		family_free(&m->families[i]);
-	for (struct family *f = m->plugins; f != NULL; f = next) {
-		next = f->next;
+	for (struct family *f = atomic_load(&m->plugins); f != NULL; f = next) {
+		next = atomic_load(&f->next);
 		family_free(f);
 		free(f);
 	}
@@ -84,21 +84,22 @@ static void add_label(struct buf *b, const char *name, size_t len, const char *v
 static struct series *series_of(
     struct metrics *m, struct family *f, const char *labels, const double *buckets, unsigned n_buckets)
 {
-	struct series **at = &f->first, *s;
+	_Atomic(struct series *) *at = &f->first;
+	struct series *s;
 
-	for (; *at != NULL; at = &(*at)->next)
-		if (strcmp((*at)->labels, labels) == 0)
-			return *at;
+	for (; (s = atomic_load(at)) != NULL; at = &s->next)
+		if (strcmp(s->labels, labels) == 0)
+			return s;
 	s = m->n_series < SERIES_MAX ? calloc(1, sizeof(*s)) : NULL;
 	if (s == NULL || (s->labels = strdup(labels)) == NULL) {
 		free(s);
-		m->dropped++;
+		atomic_fetch_add(&m->dropped, 1);
 		return &m->overflow;
 	}
 	s->buckets = buckets;
 	s->n_buckets = n_buckets;
 	m->n_series++;
-	*at = s;
+	atomic_store(at, s);
 	return s;
 }
 
@@ -139,11 +140,12 @@ static bool name_is_good(const char *name)
 static struct family *plugin_family(
     struct metrics *m, const char *name, enum metric_type type, const char *help)
 {
-	struct family **at = &m->plugins, *f;
+	_Atomic(struct family *) *at = &m->plugins;
+	struct family *f;
 
-	for (; *at != NULL; at = &(*at)->next)
-		if (strcmp((*at)->name, name) == 0)
-			return (*at)->type == type && strcmp((*at)->help, help) == 0 ? *at : NULL;
+	for (; (f = atomic_load(at)) != NULL; at = &f->next)
+		if (strcmp(f->name, name) == 0)
+			return f->type == type && strcmp(f->help, help) == 0 ? f : NULL;
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return NULL;
@@ -155,7 +157,7 @@ static struct family *plugin_family(
 		free(f);
 		return NULL;
 	}
-	*at = f;
+	atomic_store(at, f);
 	return f;
 }
 
@@ -208,8 +210,16 @@ void series_add_real(struct series *s, double v)
 
 void series_set(struct series *s, double v)
 {
+	if (s == NULL)
+		return;
+	atomic_store_explicit(&s->value, v, memory_order_relaxed);
+	atomic_store_explicit(&s->hidden, false, memory_order_release);
+}
+
+void series_hide(struct series *s)
+{
 	if (s != NULL)
-		atomic_store_explicit(&s->value, v, memory_order_relaxed);
+		atomic_store_explicit(&s->hidden, true, memory_order_relaxed);
 }
 
 void series_observe(struct series *s, double v)

@@ -6,7 +6,8 @@
  * caller holds: no look-up, no lock, no allocation on the way of an event.
  *
  * Owns:    all series; pointers stay valid until metrics_free.
- * Threads: metrics_series, metrics_plugin: any, under a lock inside; counting: any; metrics_render: any.
+ * Threads: metrics_series, metrics_plugin: any, under a lock inside; counting, metrics_render: any, without it, so
+ *          that a scrape holds nobody up.
  * Uses:    base.
  */
 #ifndef CORE_METRICS_H
@@ -32,8 +33,11 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(IN_FLIGHT_BYTES, "in_flight_bytes", GAUGE, "subscription", "Bytes of all events held, waiting ones included.") \
 	X(RETRY_WAITING, "retry_waiting", GAUGE, "subscription", "Events that wait for their next attempt.") \
 	X(OLDEST_IN_FLIGHT, "oldest_in_flight_seconds", GAUGE, "subscription", "Age since its poll of the oldest unfinished event.") \
+	X(SUB_STATE, "subscription_state", GAUGE, "subscription,state", "1 for the state the subscription is in.") \
 	X(PAUSED, "paused", GAUGE, "subscription", "1 while held by an operator, or while a partition stands still for an event.") \
+	X(STANDING, "standing_events", GAUGE, "subscription", "Events for which their partition stands still.") \
 	X(LAG, "lag", GAUGE, "subscription,topic,partition", "Records between the committed position and the partition's end.") \
+	X(FETCH_LAG, "fetch_lag", GAUGE, "subscription,topic,partition", "Records of the partition that are not fetched yet.") \
 	X(COMMITTED_OFFSET, "committed_offset", GAUGE, "subscription,topic,partition", "Position last stored for commit.") \
 	X(STUCK, "stuck", GAUGE, "subscription,topic,partition", "1 while the fetch stands still before the partition's end for stall_timeout.") \
 	X(EVENT_SECONDS, "event_seconds", HISTOGRAM, "subscription", "From the record's timestamp to settled.") \
@@ -55,6 +59,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(WORKERS_BUSY, "workers_busy", GAUGE, "handler", "Workers inside the handler.") \
 	X(WORKERS, "workers", GAUGE, "handler", "Workers of the handler's pool.") \
 	X(HANDLER_STUCK, "handler_stuck", GAUGE, "handler", "Runs that are past the handler's timeout.") \
+	X(ENGINE_UP, "engine_up", GAUGE, "", "1 from an engine; 0 from its manager, while none answers.") \
 	X(ENGINE_RESTARTS, "engine_restarts_total", COUNTER, "cause", "Engines that ended and were started again.") \
 	X(CONFIG_RELOAD, "config_last_reload_successful", GAUGE, "", "0 after a reload that was refused.") \
 	X(KAFKA_ERRORS, "kafka_errors_total", COUNTER, "code", "Errors that librdkafka reported.") \
@@ -82,7 +87,8 @@ struct series *metrics_plugin(struct metrics *m, const char *plugin, const char 
 
 void series_add(struct series *s, uint64_t n);		/* counter; NULL is allowed */
 void series_add_real(struct series *s, double v);	/* counter of a plugin; negative and NaN are ignored */
-void series_set(struct series *s, double v);		/* gauge */
+void series_set(struct series *s, double v);		/* gauge, and a counter that is kept elsewhere */
+void series_hide(struct series *s);			/* gauge: not shown until it is set again */
 void series_observe(struct series *s, double v);	/* histogram; seconds: 1 ms to 60 s resolved */
 double series_value(const struct series *s);		/* counter and gauge; histogram: count */
 /* Estimated q-quantile of a histogram's observations; NaN if none. */

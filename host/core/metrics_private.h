@@ -21,29 +21,32 @@ struct metric_info {
 };
 
 struct series {
-	struct series *next;
+	_Atomic(struct series *) next;
 	char *labels;			/* as printed: a="x",b="y" */
 	const double *buckets;
 	unsigned n_buckets;
+	_Atomic bool hidden;		/* a gauge of what is not there now */
 	_Atomic uint64_t count;		/* counters */
 	_Atomic double value;		/* gauges; sums of histograms; plugins' counters */
 	_Atomic uint64_t bucket[BUCKETS_MAX + 1];
 };
 
+/* Lists only grow, at their ends, under the lock, and nothing of them is freed before metrics_free: so they are read
+ * without it. */
 struct family {
-	struct series *first;
+	_Atomic(struct series *) first;
 	/* Of plugins only; ours have their struct metric_info. */
-	struct family *next;
+	_Atomic(struct family *) next;
 	char *name, *help;
 	enum metric_type type;
 };
 
 struct metrics {
-	pthread_mutex_t lock;		/* of the lists; counting takes none */
+	pthread_mutex_t lock;		/* of making series; counting and printing take none */
 	struct family families[METRIC_N];
-	struct family *plugins;
+	_Atomic(struct family *) plugins;
 	size_t n_series;
-	uint64_t dropped;
+	_Atomic uint64_t dropped;
 	struct series overflow;		/* what is past the limit counts here, unseen */
 };
 

@@ -9,6 +9,8 @@ static void put_series(struct buf *out, const char *name, enum metric_type type,
 	const char *comma = s->labels[0] == '\0' ? "" : ",";
 	uint64_t sum = 0;
 
+	if (atomic_load(&s->hidden))
+		return;
 	if (type == METRIC_GAUGE) {
 		buf_printf(
 		    out, "semel_%s%s%s%s %.17g\n", name, open, s->labels, close, atomic_load(&s->value));
@@ -44,26 +46,22 @@ static void put_family(
 			buf_char(out, *p);
 	}
 	buf_printf(out, "\n# TYPE semel_%s %s\n", name, type_names[type]);
-	for (const struct series *s = first; s != NULL; s = s->next)
+	for (const struct series *s = first; s != NULL; s = atomic_load(&s->next))
 		put_series(out, name, type, s);
 }
 
 void metrics_render(struct metrics *m, struct buf *out)
 {
-	/* The lists only grow at their ends, and series are never freed: the lock is held against growth, which
-	 * is rare, and never stops a counter. */
-	pthread_mutex_lock(&m->lock);
 	for (unsigned i = 0; i < METRIC_N; i++) {
 		const struct metric_info *info = metric_info((enum metric_id)i);
 
-		put_family(out, info->name, info->type, info->help, m->families[i].first);
+		put_family(out, info->name, info->type, info->help, atomic_load(&m->families[i].first));
 	}
-	for (const struct family *f = m->plugins; f != NULL; f = f->next)
-		put_family(out, f->name, f->type, f->help, f->first);
+	for (const struct family *f = atomic_load(&m->plugins); f != NULL; f = atomic_load(&f->next))
+		put_family(out, f->name, f->type, f->help, atomic_load(&f->first));
 	buf_printf(out, "# HELP semel_series_dropped_total %s\n# TYPE semel_series_dropped_total counter\n",
 	    metric_info(METRIC_SERIES_DROPPED)->help);
-	buf_printf(out, "semel_series_dropped_total %llu\n", (unsigned long long)m->dropped);
-	pthread_mutex_unlock(&m->lock);
+	buf_printf(out, "semel_series_dropped_total %llu\n", (unsigned long long)atomic_load(&m->dropped));
 }
 
 void metrics_document(struct buf *out)

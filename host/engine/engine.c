@@ -215,6 +215,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 	block_subscriptions(e);
 	holds_read(c, e->subs, c->n_subscriptions);
 	e->open_at = mono_add_ms(mono_now(), OPEN_AGAIN_MS);
+	series_set(metrics_series(e->metrics, METRIC_ENGINE_UP), 1);
 	series_set(metrics_series(e->metrics, METRIC_BUILD_INFO, SEMEL_VERSION, "1.0"), 1);
 	e->gate.subs = e->subs;
 	e->gate.n = c->n_subscriptions;

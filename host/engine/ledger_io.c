@@ -41,6 +41,14 @@ static void send_letter(void *arg, struct event *ev)
 	    io->deps.letters, ev, io->s->index, plugin == NULL ? NULL : plugin_facts(plugin)->version);
 }
 
+/* A producer's clock may be ahead of ours. */
+static void observe_age(struct ledger_io *io, const struct event *ev)
+{
+	int64_t ms = io->wall_ms - ev->origin.timestamp_ms;
+
+	series_observe(io->s->series.event_seconds, ms < 0 ? 0 : (double)ms / 1e3);
+}
+
 static void give_back(void *arg, struct event *ev)
 {
 	struct ledger_io *io = arg;
@@ -50,8 +58,7 @@ static void give_back(void *arg, struct event *ev)
 		io->s->observer->finished(io->s->observer->arg, ev);
 	io->progress_at = mono_now();
 	if (ev->finished && ev->origin.timestamp_ms >= 0)
-		series_observe(
-		    io->s->series.event_seconds, (double)(io->wall_ms - ev->origin.timestamp_ms) / 1e3);
+		observe_age(io, ev);
 	ev->mail.kind = MAIL_EVENT;
 	/* One chain a round: the poller is woken once. */
 	ev->mail.next = io->back_newest;

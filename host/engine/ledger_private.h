@@ -96,7 +96,7 @@ struct ledger_io {
 	struct owner { struct session_id session; char name[64]; } *owners;
 	size_t n_owners;
 
-	struct series **outcome_series;	/* handler * OUTCOMES + outcome; made at first use */
+	struct series **outcome_series;	/* handler * OUTCOMES + outcome */
 	struct series *call_seconds, *read_seconds, *batch, *state_series[LEDGER_N_STATES];
 };
 

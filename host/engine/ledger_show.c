@@ -15,9 +15,47 @@
 static const char *const state_names[LEDGER_N_STATES] = { "starting", "ok", "unreachable", "refused",
 	"lost" };
 
+/* By outcome; the value of SEMEL_ASYNC is none. */
+static const char *const outcome_names[OUTCOMES] = { "ok", "retry", "reject", "skip", NULL, "cancelled" };
+
+static const char *trouble_kind(enum store_trouble t)
+{
+	switch (t) {
+	case STORE_UNREACHABLE: return "unreachable";
+	case STORE_LOADING: return "loading";
+	case STORE_READONLY: return "readonly";
+	case STORE_OOM: return "oom";
+	case STORE_BUSY: return "busy";
+	case STORE_DENIED: return "denied";
+	case STORE_REFUSED: return "refused";
+	case STORE_TROUBLE_NONE: break;
+	}
+	return "other";
+}
+
+/* Of each handler that a route leads to, with all outcomes: a counter that came into being with what it counts would
+ * hide its first step from rate(). */
+static void setup_outcomes(struct ledger_io *io)
+{
+	const struct config *c = io->s->config;
+
+	for (size_t r = 0; r < io->s->conf->n_routes; r++) {
+		unsigned h = c->routes[io->s->conf->routes[r]].handler;
+
+		for (unsigned o = 0; o < OUTCOMES; o++)
+			if (outcome_names[o] != NULL)
+				io->outcome_series[h * OUTCOMES + o] = metrics_series(io->s->metrics,
+				    METRIC_HANDLED, io->s->conf->name, c->handlers[h].name, outcome_names[o]);
+	}
+}
+
 void ledger_setup_series(struct ledger_io *io)
 {
 	struct metrics *m = io->s->metrics;
+
+	setup_outcomes(io);
+	for (unsigned t = STORE_TROUBLE_NONE; t <= STORE_REFUSED; t++)
+		metrics_series(m, METRIC_LEDGER_ERRORS, trouble_kind((enum store_trouble)t));
 
 	io->call_seconds = metrics_series(m, METRIC_LEDGER_SECONDS, "call");
 	io->read_seconds = metrics_series(m, METRIC_LEDGER_SECONDS, "read");
@@ -83,21 +121,6 @@ const char *ledger_owner(const struct ledger_io *io, const struct session_id *se
 		if (memcmp(&io->owners[i].session, session, sizeof(*session)) == 0)
 			return io->owners[i].name;
 	return "";
-}
-
-static const char *trouble_kind(enum store_trouble t)
-{
-	switch (t) {
-	case STORE_UNREACHABLE: return "unreachable";
-	case STORE_LOADING: return "loading";
-	case STORE_READONLY: return "readonly";
-	case STORE_OOM: return "oom";
-	case STORE_BUSY: return "busy";
-	case STORE_DENIED: return "denied";
-	case STORE_REFUSED: return "refused";
-	case STORE_TROUBLE_NONE: break;
-	}
-	return "other";
 }
 
 void ledger_trouble(struct ledger_io *io, const char *what, int error)
@@ -181,17 +204,16 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 
 void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev)
 {
-	static const char *const names[] = { "ok", "retry", "reject", "skip", NULL, "cancelled" };
 	struct series **cell;
 	int o = ev->run.outcome;
 
 	if (o == RUN_NOT_STARTED)
 		return;
-	/* Made once a handler and outcome, then a pointer. */
+	/* A handler that no route leads to any more may have an event of before. */
 	cell = &io->outcome_series[ev->handler * OUTCOMES + (unsigned)o];
 	if (*cell == NULL)
 		*cell = metrics_series(io->s->metrics, METRIC_HANDLED, io->s->conf->name,
-		    io->s->config->handlers[ev->handler].name, names[o]);
+		    io->s->config->handlers[ev->handler].name, outcome_names[o]);
 	series_add(*cell, 1);
 	if (o == SEMEL_RETRY || o == SEMEL_REJECT)
 		log_event(o == SEMEL_RETRY ? LOG_INFO : LOG_WARNING,

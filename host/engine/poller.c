@@ -69,15 +69,6 @@ void poller_take_back(struct poller *p)
 
 /* ---- Out to the flow */
 
-static void count_consumed(struct poller *p, const char *topic)
-{
-	if (topic != p->consumed_topic) {
-		p->consumed_topic = topic;
-		p->consumed = metrics_series(p->s->metrics, METRIC_CONSUMED, p->s->conf->name, topic);
-	}
-	series_add(p->consumed, 1);
-}
-
 /* Takes the message.  One that is not ours, or goes backwards, is dropped: its next owner, or an earlier copy of
  * it, has it. */
 static void accept(struct poller *p, struct message *m, int64_t now_ms)
@@ -95,7 +86,7 @@ static void accept(struct poller *p, struct message *m, int64_t now_ms)
 	assert(r == 0);
 	part->next = m->offset + 1;
 	part->moved_at = mono_now();
-	count_consumed(p, m->topic);
+	series_add(part->consumed, 1);
 	ev = event_get(p);
 	ev->msg = *m;
 	ev->part = part;
@@ -232,7 +223,6 @@ static void forget_partitions(struct poller *p)
 	p->parts = NULL;
 	p->n_parts = 0;
 	p->last_part = NULL;
-	p->consumed_topic = NULL;
 }
 
 /* The broker has given our place in the group to another client of the same name.  Were that another host, the ledger

@@ -198,7 +198,6 @@ void poller_look_at_topics(struct poller *p)
 static void begin(struct poller *p, const struct topic_partition *tp, bool blocked)
 {
 	struct partition *part = poller_partition(p, tp->topic, tp->partition);
-	char number[16];
 
 	part->epoch++;
 	part->assigned = true;
@@ -213,11 +212,7 @@ static void begin(struct poller *p, const struct topic_partition *tp, bool block
 	part->window = offsets_new(p->s->conf->max_window);
 	if (part->window == NULL)
 		abort();
-	snprintf(number, sizeof(number), "%d", tp->partition);
-	part->stuck = metrics_series(p->s->metrics, METRIC_STUCK, p->s->conf->name, tp->topic, number);
-	part->lag = metrics_series(p->s->metrics, METRIC_LAG, p->s->conf->name, tp->topic, number);
-	part->committed = metrics_series(
-	    p->s->metrics, METRIC_COMMITTED_OFFSET, p->s->conf->name, tp->topic, number);
+	poller_show_partition(p, part);
 }
 
 static int assign(void *arg, struct topic_partition *list, size_t n)
@@ -284,6 +279,7 @@ static void revoke(void *arg, const struct topic_partition *list, size_t n, bool
 		    LOG_INT("partition", part->partition), LOG_INT("stored", part->stored),
 		    LOG_INT("unfinished", part->outstanding));
 		part->assigned = false;
+		poller_hide_partition(part);
 		part->epoch++;
 		part->outstanding = 0;
 	}

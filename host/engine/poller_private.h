@@ -32,7 +32,7 @@ struct partition {
 	int64_t first_end;		/* the first end that was seen since it was assigned; -1: none yet */
 	struct mono moved_at;		/* a record came, or there was none to come */
 	char reason[256];
-	struct series *stuck, *lag, *committed;
+	struct series *stuck, *lag, *fetch_lag, *committed, *consumed;
 };
 
 struct poller {
@@ -58,8 +58,6 @@ struct poller {
 	struct mono full_since, paused_at, stored_at, published_at, heard_at;
 	enum sub_state state;
 	char reason[512];
-	struct series *consumed;	/* of the topic last seen */
-	const char *consumed_topic;
 };
 
 /* poller.c */
@@ -81,6 +79,9 @@ void poller_look_at_topics(struct poller *p);
 /* poller_show.c */
 void poller_set_state(struct poller *p, enum sub_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The series of a partition: while it is ours they are shown, as far as they are known. */
+void poller_show_partition(struct poller *p, struct partition *part);
+void poller_hide_partition(struct partition *part);
 void poller_publish(struct poller *p);
 void poller_watch_fetch(struct poller *p);
 void poller_statistics(void *arg, const char *json, size_t len);

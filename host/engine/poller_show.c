@@ -46,6 +46,33 @@ void poller_stand(struct subscription *s, const struct event *ev, bool stands)
 	buf_free(&id);
 }
 
+void poller_show_partition(struct poller *p, struct partition *part)
+{
+	struct metrics *m = p->s->metrics;
+	const char *name = p->s->conf->name;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", part->partition);
+	part->consumed = metrics_series(m, METRIC_CONSUMED, name, part->topic);
+	part->stuck = metrics_series(m, METRIC_STUCK, name, part->topic, number);
+	part->lag = metrics_series(m, METRIC_LAG, name, part->topic, number);
+	part->fetch_lag = metrics_series(m, METRIC_FETCH_LAG, name, part->topic, number);
+	part->committed = metrics_series(m, METRIC_COMMITTED_OFFSET, name, part->topic, number);
+	poller_hide_partition(part);
+	series_set(part->stuck, 0);
+	if (part->stored >= 0)
+		series_set(part->committed, (double)part->stored);
+}
+
+void poller_hide_partition(struct partition *part)
+{
+	/* Another host tells of it from now on: two would say twice as much. */
+	series_hide(part->stuck);
+	series_hide(part->lag);
+	series_hide(part->fetch_lag);
+	series_hide(part->committed);
+}
+
 static void publish_partition(struct poller *p, struct partition *part, struct partition_status *out)
 {
 	snprintf(out->topic, sizeof(out->topic), "%s", part->topic);
@@ -63,6 +90,8 @@ static void publish_partition(struct poller *p, struct partition *part, struct p
 		    part->partition, part->stands_for);
 	if (part->end >= 0 && part->stored >= 0)
 		series_set(part->lag, (double)(part->end > part->stored ? part->end - part->stored : 0));
+	if (part->end >= 0 && part->next >= 0)
+		series_set(part->fetch_lag, (double)(part->end > part->next ? part->end - part->next : 0));
 }
 
 void poller_publish(struct poller *p)
@@ -117,7 +146,8 @@ void poller_watch_fetch(struct poller *p)
 		struct partition *part = p->parts[i];
 		bool still = stands_still(p, part, now);
 
-		series_set(part->stuck, still);
+		if (part->assigned)
+			series_set(part->stuck, still);
 		if (still && !stuck)
 			snprintf(text, sizeof(text),
 			    "the fetch of %.100s/%d stands still at offset %lld, %lld before its end, for %lld s",

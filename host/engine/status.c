@@ -1,5 +1,6 @@
 #include "engine/status.h"
 
+#include "base/log.h"
 #include "generated/version.h"
 
 #include <stdio.h>
@@ -191,6 +192,23 @@ void status_idle_json(const struct config *c, struct buf *out)
 		    c->handlers[i].workers);
 	}
 	buf_char(out, ']');
+}
+
+void status_metrics(const struct status_source *src)
+{
+	char reason[512];
+
+	for (size_t i = 0; i < src->n_subs; i++) {
+		struct sub_series *m = &src->subs[i]->series;
+		unsigned state = (unsigned)status_of(src->subs[i], reason, sizeof(reason));
+
+		for (unsigned k = 0; k < SUB_N_STATES; k++)
+			series_set(m->state[k], k == state);
+		series_set(m->standing, atomic_load(&src->subs[i]->standing));
+	}
+	series_set(
+	    metrics_series(src->metrics, METRIC_CONFIG_RELOAD), !atomic_load(&src->facts->reload_failed));
+	series_set(metrics_series(src->metrics, METRIC_LOG_SUPPRESSED), (double)log_suppressed());
 }
 
 bool status_ready(const struct status_source *src, struct buf *out)

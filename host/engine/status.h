@@ -48,6 +48,8 @@ enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size);
 void status_json(const struct status_source *src, struct buf *out);
 /* Its members "subscriptions" and "handlers" while no engine runs. */
 void status_idle_json(const struct config *c, struct buf *out);
+/* What a scrape shows of states, brought up to date. */
+void status_metrics(const struct status_source *src);
 /* True if every subscription runs; else one line a reason. */
 bool status_ready(const struct status_source *src, struct buf *out);
 

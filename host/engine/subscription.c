@@ -39,6 +39,10 @@ static void make_series(struct subscription *s)
 		.reruns_crash = metrics_series(m, METRIC_RERUNS, name, "crash"),
 		.reruns_loss = metrics_series(m, METRIC_RERUNS, name, "loss"),
 		.reruns_replay = metrics_series(m, METRIC_RERUNS, name, "replay") };
+	s->series.standing = metrics_series(m, METRIC_STANDING, name);
+	for (unsigned i = 0; i < SUB_N_STATES; i++)
+		s->series.state[i] = metrics_series(
+		    m, METRIC_SUB_STATE, name, sub_state_name((enum sub_state)i));
 	for (unsigned r = 0; r < DLQ_N_REASONS; r++)
 		s->series.dead_letters[r] = metrics_series(
 		    m, METRIC_DEAD_LETTERS, name, dlq_reason_name((enum dlq_reason)r));

@@ -79,7 +79,7 @@ struct sub_series {			/* metrics of this subscription, made at setup */
 	struct series *duplicates, *unrouted, *conflicts, *lease_lost, *takeovers, *in_flight, *in_flight_bytes,
 	    *retry_waiting, *oldest, *paused, *event_seconds, *queue_seconds, *ledger_up, *ledger_entries, *ledger_segments, *healed, *orphans,
 	    *dropped, *reruns_retry, *reruns_takeover, *reruns_crash, *reruns_loss, *reruns_replay;
-	struct series *dead_letters[DLQ_N_REASONS];
+	struct series *dead_letters[DLQ_N_REASONS], *state[SUB_N_STATES], *standing;
 };
 
 struct subscription {

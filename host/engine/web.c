@@ -1,6 +1,7 @@
 #include "engine/web.h"
 
 #include "adapters/http_server.h"
+#include "engine/process_metrics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,48 +22,13 @@ static const char page[] =
     "JSON.stringify(await r.json(),null,2)}catch(e){document.getElementById('s').textContent='no answer: '+e}};"
     "f();setInterval(f,2000)</script></html>\n";
 
-static void put_process(struct buf *out)
-{
-	char line[512];
-	FILE *f = fopen("/proc/self/stat", "re");
-	unsigned long utime = 0, stime = 0;
-	long rss = 0;
-
-	if (f == NULL)
-		return;
-	if (fgets(line, sizeof(line), f) != NULL) {
-		const char *p = strrchr(line, ')');
-
-		if (p != NULL)
-			(void)sscanf(p + 2,
-			    "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
-			    &utime, &stime, &rss);
-	}
-	fclose(f);
-	buf_printf(out,
-	    "# HELP process_cpu_seconds_total User and system CPU time.\n# TYPE process_cpu_seconds_total counter\n"
-	    "process_cpu_seconds_total %.2f\n",
-	    (double)(utime + stime) / (double)sysconf(_SC_CLK_TCK));
-	buf_printf(out,
-	    "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
-	    "process_resident_memory_bytes %lld\n",
-	    (long long)rss * sysconf(_SC_PAGESIZE));
-}
-
 static void get_metrics(struct web *w, struct http_answer *a)
 {
-	struct series *suppressed = metrics_series(w->source->metrics, METRIC_LOG_SUPPRESSED);
-	double seen = series_value(suppressed), now = (double)log_suppressed();
-	const struct box_facts *facts = w->source->facts;
-
-	if (now > seen)
-		series_add(suppressed, (uint64_t)(now - seen));
-	series_set(
-	    metrics_series(w->source->metrics, METRIC_CONFIG_RELOAD), !atomic_load(&facts->reload_failed));
+	status_metrics(w->source);
 	a->type = "text/plain; version=0.0.4; charset=utf-8";
 	a->status = 200;
 	metrics_render(w->source->metrics, &a->body);
-	put_process(&a->body);
+	process_metrics(&a->body);
 }
 
 /* The routes that both listeners have; false: none of them. */

@@ -157,6 +157,12 @@ static void put_metrics(const struct manager *m, struct front_answer *a)
 	struct box_facts *facts = box_facts(m->box);
 
 	a->type = "text/plain; version=0.0.4; charset=utf-8";
+	buf_printf(&a->body,
+	    "# HELP semel_engine_up 1 from an engine; 0 from its manager, while none answers.\n"
+	    "# TYPE semel_engine_up gauge\nsemel_engine_up 0\n"
+	    "# HELP semel_config_last_reload_successful 0 after a reload that was refused.\n"
+	    "# TYPE semel_config_last_reload_successful gauge\nsemel_config_last_reload_successful %d\n",
+	    !atomic_load(&facts->reload_failed));
 	buf_text(&a->body, "# HELP semel_engine_restarts_total Engines that ended and were started again.\n"
 			   "# TYPE semel_engine_restarts_total counter\n");
 	for (unsigned i = 0; i < BOX_N_CAUSES; i++)

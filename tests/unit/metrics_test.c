@@ -3,6 +3,7 @@
 #include "lib/unit.h"
 
 #include <math.h>
+#include <pthread.h>
 
 START_TEST(text_is_what_prometheus_reads)
 {
@@ -28,6 +29,83 @@ START_TEST(text_is_what_prometheus_reads)
 	    strstr(out.data, "semel_queue_seconds_bucket{subscription=\"s\",le=\"+Inf\"} 2\n"));
 	ck_assert_ptr_nonnull(strstr(out.data, "semel_queue_seconds_count{subscription=\"s\"} 2\n"));
 	ck_assert_ptr_null(strstr(out.data, "semel_takeovers_total"));
+	buf_free(&out);
+	metrics_free(m);
+}
+END_TEST
+
+START_TEST(a_gauge_of_what_has_gone_is_not_shown)
+{
+	struct metrics *m = metrics_new();
+	struct buf out = { NULL, 0, 0 };
+	struct series *lag = metrics_series(m, METRIC_LAG, "s", "t", "0");
+
+	series_set(lag, 7);
+	series_hide(lag);
+	metrics_render(m, &out);
+	ck_assert_ptr_null(strstr(out.data, "semel_lag{"));
+	buf_clear(&out);
+	series_set(metrics_series(m, METRIC_LAG, "s", "t", "0"), 3);
+	metrics_render(m, &out);
+	ck_assert_ptr_nonnull(
+	    strstr(out.data, "semel_lag{subscription=\"s\",topic=\"t\",partition=\"0\"} 3\n"));
+	buf_free(&out);
+	metrics_free(m);
+}
+END_TEST
+
+/* From 1 ms to 60 s no bucket is wider than two and a half times the one before, and the objective of 200 ms is an edge. */
+START_TEST(buckets_resolve_1_ms_to_60_s)
+{
+	struct metrics *m = metrics_new();
+	struct buf out = { NULL, 0, 0 };
+	double low = 0, le = 0;
+	bool edge = false;
+
+	series_observe(metrics_series(m, METRIC_EVENT_SECONDS, "s"), 1);
+	metrics_render(m, &out);
+	for (const char *p = out.data; (p = strstr(p, "le=\"")) != NULL; p += 4) {
+		le = strtod(p + 4, NULL);
+		if (isinf(le))
+			break;
+		ck_assert_msg(le <= 0.001 || le <= 2.5 * low, "from %g to %g", low, le);
+		edge = edge || le == 0.2;
+		low = le;
+	}
+	ck_assert(isinf(le) && low >= 60 && edge);
+	buf_free(&out);
+	metrics_free(m);
+}
+END_TEST
+
+static void *make_series(void *arg)
+{
+	char number[16];
+
+	for (int i = 0; i < 3000; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		series_set(metrics_series(arg, METRIC_LAG, "s", "t", number), i);
+	}
+	return NULL;
+}
+
+/* Printing takes no lock: what is being made meanwhile is there, or not yet. */
+START_TEST(printing_goes_on_while_series_are_made)
+{
+	struct metrics *m = metrics_new();
+	struct buf out = { NULL, 0, 0 };
+	pthread_t thread;
+	size_t n = 0;
+
+	pthread_create(&thread, NULL, make_series, m);
+	while (n < 3000) {
+		buf_clear(&out);
+		metrics_render(m, &out);
+		n = 0;
+		for (const char *p = out.data; (p = strstr(p, "semel_lag{")) != NULL; p++)
+			n++;
+	}
+	pthread_join(thread, NULL);
 	buf_free(&out);
 	metrics_free(m);
 }
@@ -86,8 +164,10 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { text_is_what_prometheus_reads, plugins_metrics_are_checked,
-		series_are_capped_and_counted, quantiles_lie_in_their_bucket, NULL };
+	const TTest *const tests[] = { text_is_what_prometheus_reads, a_gauge_of_what_has_gone_is_not_shown,
+		buckets_resolve_1_ms_to_60_s, printing_goes_on_while_series_are_made,
+		plugins_metrics_are_checked, series_are_capped_and_counted, quantiles_lie_in_their_bucket,
+		NULL };
 
 	return unit_run("metrics", tests);
 }
