@@ -254,6 +254,20 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+/* In TMPDIR, unless the path of a socket in it were too long. */
+static int make_folder(char *ret_folder, size_t size)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > size - sizeof("/semel-try-XXXXXX"))
+		tmp = "/tmp";
+	snprintf(ret_folder, size, "%s/semel-try-XXXXXX", tmp);
+	if (mkdtemp(ret_folder) != NULL)
+		return EXIT_YES;
+	fprintf(stderr, "semel try: %s: %s\n", ret_folder, strerror(errno));
+	return EXIT_INTERNAL;
+}
+
 static int run_and_report(
     const struct try_options *o, const struct try_events *e, struct try_config *c, const char *folder)
 {
@@ -302,7 +316,7 @@ int cmd_try(int argc, char **argv)
 		.backoff = "20ms",
 		.within_ms = WITHIN_MS };
 	struct try_events e = { .list = NULL };
-	char folder[] = "/tmp/semel-try-XXXXXX";
+	char folder[64];
 	int status = parse(argc, argv, &o);
 
 	if (status == EXIT_YES && keyed_hash_setup() < 0)
@@ -313,10 +327,9 @@ int cmd_try(int argc, char **argv)
 	}
 	if (status == EXIT_YES)
 		status = try_events_read(&o, &e);
-	if (status == EXIT_YES && mkdtemp(folder) == NULL) {
-		fprintf(stderr, "semel try: %s: %s\n", folder, strerror(errno));
-		status = EXIT_INTERNAL;
-	} else if (status == EXIT_YES) {
+	if (status == EXIT_YES)
+		status = make_folder(folder, sizeof(folder));
+	if (status == EXIT_YES) {
 		status = try_in(&o, &e, folder);
 		nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	}

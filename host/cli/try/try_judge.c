@@ -26,7 +26,7 @@ static void count_record(struct try_verdict *v, const struct seen_record *r)
 	}
 }
 
-/* The host may run an id again, unmarked, only if it knows how the run before had ended. */
+/* The host may run an id again, unmarked, only if it knows how the run before it had ended. */
 static void count_again(struct try_verdict *v, const struct seen_run *before, const struct seen_run *run)
 {
 	bool known = !before->paused && !before->killed && before->outcome != SEEN_DIED &&
@@ -45,11 +45,17 @@ static void count_run(struct try_verdict *v, const struct seen *s, uint32_t i)
 	const struct seen_run *run = &s->runs[i];
 	struct try_id *id = &v->ids[s->events->records[run->record].same];
 
-	if (id->runs > 0)
-		count_again(v, &s->runs[id->last - 1], run);
+	const struct seen_run *before = id->last == 0 ? NULL : &s->runs[id->last - 1];
+
+	/* The claims' order counts: a host that stood still may begin after the one that has taken over. */
+	if (before != NULL && run->attempt < before->attempt)
+		count_again(v, run, before);
+	else if (before != NULL)
+		count_again(v, before, run);
+	if (before == NULL || run->attempt >= before->attempt)
+		id->last = i + 1;
 	id->runs++;
 	id->marked += run->redelivered;
-	id->last = i + 1;
 	id->ok = id->ok || run->outcome == SEMEL_OK;
 	v->late += run->timed_out;
 	if (run->outcome >= 0 && run->outcome < 6)

@@ -14,7 +14,7 @@
 struct try_id {
 	uint32_t runs, marked;		/* of these, redelivered */
 	uint32_t effects;		/* as the probe says */
-	uint32_t last;			/* run + 1 */
+	uint32_t last;			/* run + 1, of the highest attempt */
 	bool ok;			/* a run of it ended with SEMEL_OK */
 };
 

@@ -30,6 +30,7 @@
 struct host {
 	pid_t manager; /* 0: none */
 	int32_t engine; /* its last one; 0: none yet */
+	bool asked; /* to stop; a second time it would not wait */
 	struct try_engine child;
 };
 
@@ -91,10 +92,11 @@ static int start_host(struct trying *t, unsigned i)
 	return h->manager < 0 ? -errno : 0;
 }
 
-static void stop_host(struct host *h)
+static void stop_host(struct host *h, bool at_once)
 {
-	if (h->manager > 0)
+	if (h->manager > 0 && (!h->asked || at_once))
 		kill(h->manager, SIGTERM);
+	h->asked = true;
 }
 
 static void resume_engine(struct trying *t)
@@ -110,8 +112,8 @@ static void stop_all(struct trying *t)
 		return;
 	t->stopping = true;
 	resume_engine(t);
-	stop_host(&t->hosts[0]);
-	stop_host(&t->hosts[1]);
+	stop_host(&t->hosts[0], false);
+	stop_host(&t->hosts[1], false);
 	if (t->seen->finished < t->seen->events->n_records)
 		t->hurry_at = mono_add_ms(mono_now(), HURRY_MS);
 }
@@ -121,8 +123,8 @@ static void hurry(struct trying *t)
 	if (mono_before(mono_now(), t->hurry_at))
 		return;
 	t->hurry_at = MONO_NEVER;
-	stop_host(&t->hosts[0]);
-	stop_host(&t->hosts[1]);
+	stop_host(&t->hosts[0], true);
+	stop_host(&t->hosts[1], true);
 }
 
 static void put_how(int status, char *out, size_t size)
@@ -216,7 +218,7 @@ static void take_note(struct trying *t, const struct try_note *n, int fd)
 		/* The event has been handled elsewhere: the first host wakes up, and is too late. */
 		if (n->host == 1 && n->record == t->paused_record && !t->resumed) {
 			resume_engine(t);
-			stop_host(&t->hosts[0]);
+			stop_host(&t->hosts[0], false);
 		}
 		break;
 	default: break;
