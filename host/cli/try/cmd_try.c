@@ -32,7 +32,7 @@ const char cmd_try_details[] =
     "  --id FIELD               where the id is: header:NAME, json:/POINTER, key, offset, payload, cloudevents;\n"
     "                           repeated: joined (default header:event-id, without one the offset)\n"
     "  --order key|partition|none\n"
-    "  --attempts N --backoff D how often, and how soon, after RETRY (default 8, 20ms)\n"
+    "  --attempts N --backoff D how often, and how soon, after RETRY (default 8, 20ms; doubled up to ten times that)\n"
     "\n"
     "What happens to it\n"
     "  --duplicates N%          so many events are delivered again, as another record of the same id\n"

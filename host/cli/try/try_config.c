@@ -16,6 +16,8 @@
 /* The least that there is: a try of --lease-loss waits for it twice. */
 #define SHORT_LEASE "1s"
 #define ENGINE_STOP "10s"
+/* The longest back-off, in first ones. */
+#define MAX_BACKOFF 10
 
 /* ---- Which plugin */
 
@@ -114,6 +116,7 @@ static void put_subscription(struct buf *out, const struct try_options *o, const
 {
 	static const char *const id[] = { "header:event-id" };
 	const char **topics = calloc(e->n_topics, sizeof(*topics));
+	int64_t backoff_ms = 1000;
 
 	if (topics == NULL)
 		abort();
@@ -133,8 +136,9 @@ static void put_subscription(struct buf *out, const struct try_options *o, const
 	put_value(out, "order", o->order);
 	buf_printf(out, "retry = { attempts = %s; ", o->attempts);
 	put_value(out, "backoff", o->backoff);
-	put_value(out, "max_backoff", o->backoff);
-	buf_text(out, "}; }; };\n");
+	/* What is no duration is refused with the line above. */
+	(void)config_duration(o->backoff, &backoff_ms);
+	buf_printf(out, "max_backoff = \"%lldms\"; }; }; };\n", (long long)backoff_ms * MAX_BACKOFF);
 }
 
 static void put_text(struct buf *out, const struct try_options *o, const struct try_events *e,
