@@ -284,6 +284,8 @@ static void *serve(void *arg)
 	open_until_stopped(io);
 	while (!atomic_load(&io->stop) || !drained(io))
 		round_of(io);
+	/* What the poller sent last, and questions: nobody else takes them. */
+	take_mail(io, mono_now());
 	keeper_stop(io->keeper);
 	io->keeper = NULL;
 	if (io->open && io->state != LEDGER_LOST && !client_under_way(io->client))
