@@ -277,7 +277,7 @@ static int run_and_report(
 	int status;
 
 	seen_init(&s, e);
-	status = try_run(o, e, c, &s, &result);
+	status = try_run(o, c, &s, &result);
 	if (status == EXIT_YES) {
 		try_judge(o, &s, &result, &v);
 		if (o->probe != NULL && !result.interrupted)

@@ -95,7 +95,7 @@ enum try_note_kind {
 	TRY_STORE,			/* it connects to the ledger; the socket comes with it */
 	TRY_BEGUN, TRY_ENDED, TRY_FINISHED,
 	TRY_NOTED,			/* enum flow_note */
-	TRY_EMITTED,			/* one record: topic and key in text */
+	TRY_EMITTED,			/* one record: its topic, NUL, the record as JSON */
 	TRY_PAUSED			/* the process stands still from now on */
 };
 

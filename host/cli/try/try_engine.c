@@ -1,6 +1,7 @@
 /* The sink, the way to the ledger, and what is told of each run. */
 #include "cli/try/try_engine.h"
 
+#include "base/buf.h"
 #include "cli/try/try_store.h"
 #include "core/emitted.h"
 
@@ -105,16 +106,39 @@ static void ends(void *arg, const struct event *ev)
 		pause();
 }
 
+/* Its topic, a NUL, and the record as JSON, without what is too long for a note. */
+static void put_emitted(struct buf *out, const struct emitted_record *r, bool key, bool payload)
+{
+	buf_clear(out);
+	buf_add(out, r->topic, strlen(r->topic) + 1);
+	buf_text(out, "{\"topic\":");
+	buf_json_string(out, bytes_of_text(r->topic));
+	buf_char(out, ',');
+	if (key)
+		buf_json_bytes(out, "key", r->key);
+	buf_text(out, key ? "," : "");
+	if (payload)
+		buf_json_bytes(out, "payload", r->payload);
+	buf_printf(out, "%s\"bytes\":%zu}", payload ? "," : "", r->payload.len);
+}
+
 static void tell_emitted(const struct try_engine *e, const struct event *ev)
 {
 	const struct emitted *m = ev->run.emitted;
+	struct buf text = { NULL, 0, 0 };
 	struct try_note note;
 
 	for (size_t i = 0; m != NULL && i < m->n; i++) {
+		put_emitted(&text, &m->list[i], true, true);
+		if (text.len > sizeof(note.text))
+			put_emitted(&text, &m->list[i], true, false);
+		if (text.len > sizeof(note.text))
+			put_emitted(&text, &m->list[i], false, false);
 		start_note(e, &note, TRY_EMITTED, ev);
-		put_text(&note, bytes_of_text(m->list[i].topic));
+		put_text(&note, (struct bytes){ text.data, text.len });
 		(void)send_note(e, &note, -1);
 	}
+	buf_free(&text);
 }
 
 static void noted(void *arg, enum flow_note what, const struct event *ev)

@@ -55,8 +55,7 @@ static void put_record(struct buf *out, const struct seen *s, uint32_t i, const 
 		put_text(out, "reason", dlq_reason_name((enum dlq_reason)seen->reason));
 	put_text(out, "detail", seen->letter_why);
 	if (seen->emitted > 0)
-		buf_printf(out, ",\"emitted\":%u", seen->emitted);
-	put_text(out, "emitted_to", seen->topics);
+		buf_printf(out, ",\"emitted\":[%s]", seen->bodies.len > 0 ? seen->bodies.data : "");
 	if (v->probed && r->same == i && r->id.data != NULL)
 		buf_printf(out, ",\"effects\":%u", v->ids[i].effects);
 	buf_text(out, ",\"runs\":[");

@@ -5,6 +5,7 @@
 #include "core/event_id.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -121,7 +122,10 @@ static int run_probe(const struct try_options *o, const struct names *names, str
 	FILE *f;
 
 	fflush(NULL);
+	/* A command expects to be ended by a pipe that nobody reads; we do not. */
+	signal(SIGPIPE, SIG_DFL);
 	f = popen(o->probe, "re");
+	signal(SIGPIPE, SIG_IGN);
 	if (f == NULL) {
 		fprintf(stderr, "semel try: --probe: %s\n", strerror(errno));
 		return EXIT_INTERNAL;

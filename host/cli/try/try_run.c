@@ -198,6 +198,10 @@ static void engine_started(struct trying *t, const struct try_note *n)
 /* The first host stands still: another takes over once its lease has run out. */
 static void engine_paused(struct trying *t, const struct try_note *n)
 {
+	if (t->stopping) {
+		kill(n->pid, SIGCONT);
+		return;
+	}
 	t->paused_record = n->record;
 	atomic_store(&t->shared->owner, 1);
 	if (start_host(t, 1) < 0)
@@ -336,8 +340,7 @@ static int set_up(struct trying *t)
 	return EXIT_YES;
 }
 
-int try_run(const struct try_options *o, const struct try_events *e, struct try_config *c, struct seen *s,
-    struct try_result *ret_result)
+int try_run(const struct try_options *o, struct try_config *c, struct seen *s, struct try_result *ret_result)
 {
 	struct trying t = { .options = o,
 		.config = c,
@@ -347,7 +350,6 @@ int try_run(const struct try_options *o, const struct try_events *e, struct try_
 		.hurry_at = MONO_NEVER };
 	int status = set_up(&t);
 
-	(void)e;
 	*ret_result = (struct try_result){ .interrupted = false };
 	if (status == EXIT_YES)
 		status = serve(&t);

@@ -20,8 +20,7 @@ struct try_result {
 	int64_t us;
 };
 
-/* Until all records are finished, or that cannot be.  0, or an exit status after the reason was printed. */
-int try_run(const struct try_options *o, const struct try_events *e, struct try_config *c, struct seen *s,
-    struct try_result *ret_result);
+/* Until all records of `s` are finished, or that cannot be.  0, or an exit status after the reason was printed. */
+int try_run(const struct try_options *o, struct try_config *c, struct seen *s, struct try_result *ret_result);
 
 #endif

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Shown of the topics of one event. */
+#define TOPICS_MAX 200
+
 void seen_init(struct seen *s, const struct try_events *e)
 {
 	*s = (struct seen){ .events = e, .records = calloc(e->n_records, sizeof(struct seen_record)) };
@@ -15,6 +18,7 @@ void seen_free(struct seen *s)
 	for (size_t i = 0; s->records != NULL && i < s->events->n_records; i++) {
 		free(s->records[i].letter_why);
 		free(s->records[i].topics);
+		buf_free(&s->records[i].bodies);
 	}
 	for (size_t i = 0; i < s->n_runs; i++)
 		free(s->runs[i].why);
@@ -50,7 +54,8 @@ static void begin(struct seen *s, const struct try_note *n)
 		.outcome = SEEN_OPEN,
 		.redelivered = n->redelivered,
 		.host = n->host,
-		.pid = n->pid };
+		.pid = n->pid,
+		.at = (uint32_t)s->n_open };
 	if (r->last != 0)
 		s->runs[r->last - 1].next = i + 1;
 	else
@@ -60,46 +65,43 @@ static void begin(struct seen *s, const struct try_note *n)
 	s->open[s->n_open++] = i;
 }
 
-/* The open run of that record in that process; NULL: none. */
-static struct seen_run *open_run(struct seen *s, const struct try_note *n, size_t *ret_at)
+static void close_run(struct seen *s, struct seen_run *run, int outcome, char *why)
 {
-	for (size_t i = 0; i < s->n_open; i++) {
-		struct seen_run *run = &s->runs[s->open[i]];
+	uint32_t last = s->open[--s->n_open];
 
-		*ret_at = i;
-		if (run->record == n->record && run->pid == n->pid)
-			return run;
-	}
+	s->open[run->at] = last;
+	s->runs[last].at = run->at;
+	run->outcome = outcome;
+	run->why = why;
+}
+
+/* The open run of that record in that process; NULL: none. */
+static struct seen_run *open_run(struct seen *s, const struct try_note *n)
+{
+	for (uint32_t i = s->records[n->record].first; i != 0; i = s->runs[i - 1].next)
+		if (s->runs[i - 1].outcome == SEEN_OPEN && s->runs[i - 1].pid == n->pid)
+			return &s->runs[i - 1];
 	return NULL;
 }
 
 static void end(struct seen *s, const struct try_note *n)
 {
-	size_t at;
-	struct seen_run *run = open_run(s, n, &at);
+	struct seen_run *run = open_run(s, n);
 
 	if (run == NULL)
 		return;
-	s->open[at] = s->open[--s->n_open];
-	run->outcome = n->outcome;
+	close_run(s, run, n->outcome, text_of(n));
 	run->timed_out = n->timed_out;
 	run->killed = n->killed;
 	run->us = n->us;
 	run->retry_ms = n->retry_ms;
-	run->why = text_of(n);
 }
 
 void seen_death(struct seen *s, unsigned host, int32_t pid, const char *how)
 {
-	for (size_t i = s->n_open; i-- > 0;) {
-		struct seen_run *run = &s->runs[s->open[i]];
-
-		if (run->pid != pid)
-			continue;
-		run->outcome = SEEN_DIED;
-		run->why = strdup(how);
-		s->open[i] = s->open[--s->n_open];
-	}
+	for (size_t i = s->n_open; i-- > 0;)
+		if (s->runs[s->open[i]].pid == pid)
+			close_run(s, &s->runs[s->open[i]], SEEN_DIED, strdup(how));
 	s->died[host]++;
 }
 
@@ -150,33 +152,44 @@ static void note(struct seen *s, const struct try_note *n)
 	}
 }
 
-static void emitted(struct seen_record *r, const struct try_note *n)
+static void add_topic(struct seen_record *r, const char *topic)
 {
 	char *topics = NULL;
 
-	r->emitted++;
-	if (r->topics == NULL)
-		r->topics = strndup(n->text, n->text_len);
-	else if (strlen(r->topics) < 200 && strstr(r->topics, strndupa(n->text, n->text_len)) == NULL &&
-		 asprintf(&topics, "%s, %.*s", r->topics, (int)n->text_len, n->text) >= 0) {
+	if (r->topics == NULL) {
+		r->topics = strdup(topic);
+	} else if (strlen(r->topics) < TOPICS_MAX && strstr(r->topics, topic) == NULL &&
+		   asprintf(&topics, "%s, %s", r->topics, topic) >= 0) {
 		free(r->topics);
 		r->topics = topics;
 	}
 }
 
+static void emitted(struct seen_record *r, const struct try_note *n)
+{
+	size_t len = strnlen(n->text, n->text_len);
+
+	if (len++ == n->text_len)
+		return;
+	r->emitted++;
+	add_topic(r, n->text);
+	buf_text(&r->bodies, r->bodies.len > 0 ? "," : "");
+	buf_add(&r->bodies, n->text + len, n->text_len - len);
+}
+
 void seen_take(struct seen *s, const struct try_note *n)
 {
 	switch ((enum try_note_kind)n->kind) {
-	case TRY_STARTED: s->engines[n->host]++; break;
 	case TRY_BEGUN: begin(s, n); break;
 	case TRY_ENDED: end(s, n); break;
 	case TRY_FINISHED: finish(s, n); break;
 	case TRY_NOTED: note(s, n); break;
 	case TRY_EMITTED: emitted(&s->records[n->record], n); break;
 	case TRY_PAUSED:
-		if (s->n_open > 0)
-			s->runs[s->records[n->record].last - 1].paused = true;
+		/* Its begin was told just before. */
+		s->runs[s->records[n->record].last - 1].paused = true;
 		break;
+	case TRY_STARTED:
 	case TRY_STORE: break;
 	}
 }

@@ -7,6 +7,7 @@
 #ifndef CLI_TRY_TRY_SEEN_H
 #define CLI_TRY_TRY_SEEN_H
 
+#include "base/buf.h"
 #include "cli/try/try.h"
 #include "core/flow.h"
 
@@ -24,6 +25,7 @@ struct seen_run {
 	int64_t us, retry_ms;
 	char *why;			/* NULL: nothing was said; of SEEN_DIED: how the process died */
 	uint32_t next;			/* of the same record, + 1; 0: none */
+	uint32_t at;			/* in the list of open runs */
 };
 
 enum seen_end { SEEN_UNFINISHED, SEEN_HANDLED, SEEN_DUPLICATE, SEEN_LETTER, SEEN_DROPPED, SEEN_UNROUTED };
@@ -33,7 +35,9 @@ struct seen_record {
 	uint8_t end, reason;		/* enum seen_end; enum dlq_reason of a letter */
 	bool finished, conflict;
 	uint32_t emitted;		/* records */
-	char *letter_why, *topics;	/* of what was emitted */
+	char *letter_why;
+	char *topics;			/* of what was emitted, each once */
+	struct buf bodies;		/* of it, JSON with , between */
 };
 
 struct seen {
@@ -44,7 +48,6 @@ struct seen {
 	size_t n_runs, n_open;
 	size_t finished;
 	size_t died[2];			/* engines, by host, without a record that was finished since */
-	size_t engines[2];
 };
 
 void seen_init(struct seen *s, const struct try_events *e);
