@@ -1,4 +1,4 @@
-/* poller.h - the thread that owns one subscription's consumer.
+/* poller.h - the thread that owns one subscription's event source.
  *
  * It polls, decodes, keeps the window of each partition, hands events to the
  * flow in delivery order, takes them back, stores what is safe to commit, and
@@ -6,7 +6,7 @@
  * the partition is given up.  Where a partition begins without a committed
  * offset is decided here (`start`), never by the client library.
  *
- * Owns:    the consumer, partitions, windows, the pool of events.
+ * Owns:    the source, partitions, windows, the pool of events.
  * Threads: start, stop: the engine's main thread; the rest inside.
  * Uses:    core/source, engine/decode, core/offsets.
  */

@@ -17,7 +17,7 @@
 #include "engine/poller.h"
 
 struct partition {
-	const char *topic;		/* the consumer's */
+	const char *topic;		/* the source's */
 	int32_t partition;
 	uint32_t index, epoch;		/* the epoch of the assignment at hand */
 	bool assigned, blocked, paused;	/* paused by us */
@@ -69,7 +69,7 @@ void poller_set_paused(struct poller *p, bool paused);	/* all */
 bool poller_may_take(struct poller *p, struct mono now);
 void poller_see_standing(struct poller *p);
 
-/* poller_group.c: the consumer's callbacks, and storing */
+/* poller_group.c: the source's callbacks, and storing */
 void poller_callbacks(struct poller *p, struct source_callbacks *ret_callbacks);
 struct partition *poller_partition(struct poller *p, const char *topic, int32_t partition);
 void poller_store(struct poller *p);
