@@ -203,7 +203,7 @@ static void judge_seq(struct reader *in, json_t *value, uint64_t seq)
 	if (!json_is_integer(value))
 		fault(in, "seq is not there, or no integer");
 	else if ((uint64_t)json_integer_value(value) != seq)
-		fault(in, "answered seq %lld, asked was %llu", (long long)json_integer_value(value),
+		fault(in, "seq is %lld, asked was %llu", (long long)json_integer_value(value),
 		    (unsigned long long)seq);
 }
 
@@ -226,7 +226,7 @@ static int take_answer(struct reader *in, const struct semel_event *e, uint64_t 
 	int outcome;
 
 	judge_seq(in, json_object_get(answer, "seq"), seq);
-	judge_names(in, answer, known, "the answer");
+	judge_names(in, answer, known, "it");
 	outcome = take_outcome(in, json_object_get(answer, "outcome"));
 	retry_ms = take_retry_ms(in, json_object_get(answer, "retry_ms"), outcome);
 	if (why != NULL && !json_is_string(why) && !json_is_null(why))
@@ -252,9 +252,9 @@ int answer_take(
 	int r = -EINVAL;
 
 	if (answer == NULL)
-		fault(&in, "wrote no JSON (%s): %.*s", error.text, (int)(len < 120 ? len : 120), line);
+		fault(&in, "no JSON (%s): %.*s", error.text, (int)(len < 120 ? len : 120), line);
 	else if (!json_is_object(answer))
-		fault(&in, "wrote JSON that is no object: %.*s", (int)(len < 120 ? len : 120), line);
+		fault(&in, "JSON that is no object: %.*s", (int)(len < 120 ? len : 120), line);
 	else
 		r = take_answer(&in, e, seq, answer);
 	json_decref(answer);

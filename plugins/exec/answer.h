@@ -9,7 +9,7 @@
 
 #include <semel/handler.h>
 
-/* The outcome, explained, with what is to be published; -EINVAL: the line breaks the protocol, why then says how. */
+/* The outcome, explained, with what is to be published; -EINVAL: the line breaks the protocol, why then says how, to stand behind "the program's answer: ". */
 int answer_take(
     const struct semel_event *e, uint64_t seq, const char *line, size_t len, char *why, size_t size);
 

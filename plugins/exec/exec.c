@@ -123,11 +123,11 @@ static int give_up(const struct semel_event *e)
 	return semel_end(e, SEMEL_RETRY, -1, "the lease is over: the program was not asked");
 }
 
-static int broken(struct worker *w, const struct semel_event *e, const char *why)
+static int broken(struct worker *w, const struct semel_event *e, const char *what, const char *why)
 {
 	w->exec->host->record(w->exec->metrics.broken, 1);
 	drop(w, NULL, 0);
-	return semel_end(e, SEMEL_RETRY, -1, "the program %s", why);
+	return semel_end(e, SEMEL_RETRY, -1, "the program%s %s", what, why);
 }
 
 static int answered(struct worker *w, const struct semel_event *e)
@@ -136,7 +136,7 @@ static int answered(struct worker *w, const struct semel_event *e)
 	int r = answer_take(e, w->seq, w->inbox.data, w->inbox.line, why, sizeof(why));
 
 	if (r < 0)
-		return broken(w, e, why);
+		return broken(w, e, "'s answer:", why);
 	w->failures = 0;
 	w->not_before_ms = 0;
 	/* The answer holds: it was whole, and this event's.  What follows is nobody's. */
@@ -162,7 +162,7 @@ static int ask(struct worker *w, const struct semel_event *e)
 	w->exec->host->record(m->seconds, (double)(now_ms() - begin_ms) / 1000);
 	switch (end) {
 	case TALK_ANSWERED: return answered(w, e);
-	case TALK_BROKEN: return broken(w, e, why);
+	case TALK_BROKEN: return broken(w, e, "", why);
 	case TALK_CANCELLED:
 		w->exec->host->record(m->cancelled, 1);
 		child_end(w->child, NULL, 0);

@@ -61,12 +61,12 @@ class Exec(SystemTest):
         "killed": ("kill:9", "exhausted", 2, "the program was killed by signal 9 (SIGKILL)"),
         "segfault": ("kill:11|ok", "done", 2, None),
         "answers-and-exits": ("answer-and-exit", "done", 1, None),
-        "garbage": ("write:hello world", "exhausted", 2, "the program wrote no JSON ("),
-        "no-object": ("write:[1]", "exhausted", 2, "the program wrote JSON that is no object: [1]"),
+        "garbage": ("write:hello world", "exhausted", 2, "the program's answer: no JSON ("),
+        "no-object": ("write:[1]", "exhausted", 2, "the program's answer: JSON that is no object: [1]"),
         "no-outcome": ('write:{"seq":SEQ}', "exhausted", 2, "outcome is none of"),
-        "no-seq": ('write:{"outcome":"ok"}', "exhausted", 2, "the program seq is not there"),
+        "no-seq": ('write:{"outcome":"ok"}', "exhausted", 2, "the program's answer: seq is not there"),
         "unknown-field": ('write:{"seq":SEQ,"outcome":"ok","retry":5}', "exhausted", 2, '"retry", which is no field'),
-        "late-answer": ("late", "exhausted", 2, "the program answered seq "),
+        "late-answer": ("late", "exhausted", 2, "the program's answer: seq is "),
         "too-long": ("long|ok", "done", 2, None),
         "too-long-twice": ("long", "exhausted", 2, "the program wrote a line longer than max_line"),
         "two-lines": ("two", "done", 1, None),
@@ -98,10 +98,6 @@ class Exec(SystemTest):
                 if why:
                     print(f"{name}: {letters[name][1]}")
                     self.assertIn(why, letters[name][1])
-        text = d.text()
-        for said in ("hello from the child", "y" * 2000 + " ...", "behind the long line", "the program wrote what nobody asked for"):
-            self.assertIn(said, text)
-        self.assertNotIn("y" * 2001, text)
         for line in self.lines("a"):
             if "left" in line:
                 wait("the process left behind", lambda pid=line["left"]: not is_alive(pid), 10)
@@ -116,6 +112,10 @@ class Exec(SystemTest):
         self.assertTrue(alive)
         self.assertEqual(d.stop(), 0)
         self.assertEqual([p for p in alive if is_alive(p)], [])
+        text = d.text()
+        for said in ("hello from the child", "y" * 2000 + " ...", "behind the long line", "the program wrote what nobody asked for"):
+            self.assertIn(said, text)
+        self.assertNotIn("y" * 2001, text)
 
     def test_what_goes_through(self):
         """Bytes, tombstones, null keys, repeated headers, both ways; and the largest value that the broker takes."""

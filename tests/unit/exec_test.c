@@ -153,7 +153,7 @@ START_TEST(answers_that_break_the_protocol)
 		{ "{\\\"seq\\\":$seq,\\\"outcome\\\":\\\"ok\\\",\\\"emit\\\":[{}]}", "topic is no text" },
 		{ "{\\\"seq\\\":$seq,\\\"outcome\\\":\\\"ok\\\",\\\"emit\\\":[{\\\"topic\\\":\\\"out\\\",\\\"key_base64\\\":\\\"=\\\"}]}",
 		    "key_base64 is not base64" },
-		{ "{\\\"seq\\\":$seq,\\\"seq\\\":1}", "wrote no JSON (duplicate object key" } };
+		{ "{\\\"seq\\\":$seq,\\\"seq\\\":1}", "no JSON (duplicate object key" } };
 
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		char body[512];
