@@ -213,7 +213,8 @@ class Effects(Try):
     def test_lost_lease_and_one_that_cannot_repeat(self):
         doc = self.effects(0, "exclusive", "--count", 20, "--lease-loss", "--crash-after", 8, "--duplicates", "30%")
         self.assertEqual(doc["verdict"]["effects"]["exact"], 20)
-        self.assertEqual(doc["summary"]["processes"], 3)
+        # The crash is the first host's, or the other's, which is then started again.
+        self.assertIn(doc["summary"]["processes"], (2, 3))
 
     def test_probe_sees_what_is_missing(self):
         doc = self.try_json(1, self.plugin("debug"), "--count", 4, "--probe", "echo event-1; echo event-2; echo else")

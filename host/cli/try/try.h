@@ -84,6 +84,7 @@ uint32_t try_events_find(const struct try_events *e, const char *topic, int64_t 
 struct try_shared {
 	_Atomic uint32_t begun, ended;	/* runs, and runs that ended well */
 	_Atomic bool crashed, paused;	/* was done, as asked for */
+	_Atomic bool woken;		/* the host that stood still goes on */
 	_Atomic unsigned owner;		/* the host that has the partitions: 0 or 1 */
 	_Atomic int64_t committed[TRY_MAX_TOPICS];	/* -1: none */
 };

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,6 +81,14 @@ static void begins(void *arg, const struct event *ev)
 	start_note(e, &note, TRY_PAUSED, ev);
 	(void)send_note(e, &note, -1);
 	raise(SIGSTOP);
+	atomic_store(&e->shared->woken, true);
+}
+
+/* Another worker may be as far as its crash before the one that is to stand still does so: first things first. */
+static void await_pause(const struct try_engine *e)
+{
+	while (e->options->lease_loss && e->host == 0 && !atomic_load(&e->shared->woken))
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 }
 
 static void ends(void *arg, const struct event *ev)
@@ -100,6 +109,7 @@ static void ends(void *arg, const struct event *ev)
 	if (!note.killed)
 		return;
 	/* Between its effect and the record of it. */
+	await_pause(e);
 	atomic_store(&e->shared->crashed, true);
 	kill(getpid(), SIGKILL);
 	for (;;)
