@@ -114,6 +114,7 @@ static void assigned(struct kafka_consumer *k, rd_kafka_topic_partition_list_t *
 	if (r < 0)
 		for (int i = 0; i < list->cnt; i++)
 			list->elems[i].offset = RD_KAFKA_OFFSET_END;
+	k->source.unresolved = r == -EAGAIN;
 	native_assign(k, list, true);
 	/* Not to be consumed: they stay ours, so that nobody else takes them past the trouble, and stand still. */
 	if (r < 0)
@@ -215,6 +216,7 @@ static int rejoin(struct source *s, char *why, size_t size)
 {
 	struct kafka_consumer *k = consumer_of(s);
 
+	s->unresolved = false;
 	rd_kafka_unsubscribe(k->rk);
 	return subscribe(s, why, size);
 }

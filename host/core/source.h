@@ -23,8 +23,8 @@ struct topic_partition {
 struct source_callbacks {
 	void *arg;
 	/* New partitions.  For each, set .offset to where to begin (>= 0), or leave it: the committed offset is
-	 * already there, -1 if there is none.  Return 0 to go on, -errno: assign nothing (the subscription is
-	 * blocked; the partitions are assigned but paused). */
+	 * already there, -1 if there is none.  Return 0 to go on, -errno: assign nothing (the partitions are
+	 * assigned but paused), for good or, -EAGAIN, until the group is joined anew. */
 	int (*assign)(void *arg, struct topic_partition *list, size_t n);
 	/* Drain and store before it returns; `lost`: they may have another owner already, store nothing. */
 	void (*revoke)(void *arg, const struct topic_partition *list, size_t n, bool lost);
@@ -71,6 +71,11 @@ struct source_ops {
 	void (*close)(struct source *s);
 };
 
-struct source { const struct source_ops *ops; };
+struct source {
+	const struct source_ops *ops;
+	/* Where newly assigned partitions begin could not be decided now: a broker did not answer, or `assign` said
+	 * -EAGAIN.  rejoin asks again. */
+	bool unresolved;
+};
 
 #endif

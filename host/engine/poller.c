@@ -141,6 +141,28 @@ static void serve_group(struct poller *p)
 	}
 }
 
+/* A partition without a leader, a broker that does not answer: a new topic, or one whose broker has just died.  Joining
+ * anew asks again. */
+static void resolve_again(struct poller *p, struct mono now)
+{
+	char why[256];
+
+	if (!p->source->unresolved) {
+		p->resolve_at = MONO_NEVER;
+		return;
+	}
+	if (p->resolve_at.us == MONO_NEVER.us) {
+		p->resolve_at = mono_add_ms(now, AGAIN_MS);
+		poller_set_state(p, SUB_WAITING_BROKER,
+		    "the start positions of group %s cannot be read or committed now; tried again",
+		    p->s->conf->group);
+	} else if (!mono_before(now, p->resolve_at)) {
+		p->resolve_at = MONO_NEVER;
+		if (p->source->ops->rejoin(p->source, why, sizeof(why)) < 0)
+			poller_set_state(p, SUB_BLOCKED, "%s", why);
+	}
+}
+
 static void round_of(struct poller *p)
 {
 	struct mono now = mono_now();
@@ -149,6 +171,7 @@ static void round_of(struct poller *p)
 	if (!p->looked && p->n_parts > 0)
 		poller_look_at_topics(p);
 	poller_see_standing(p);
+	resolve_again(p, now);
 	if (poller_may_take(p, now)) {
 		take_records(p);
 	} else {
@@ -274,7 +297,7 @@ int poller_start(struct subscription *s, const uint8_t hash_key[16], struct poll
 	if (p == NULL)
 		return -ENOMEM;
 	p->s = s;
-	p->full_since = MONO_NEVER;
+	p->full_since = p->resolve_at = MONO_NEVER;
 	random_bytes(lane_key, sizeof(lane_key));
 	p->decoder = decoder_new(s->config, s->conf, hash_key, lane_key);
 	if (p->decoder == NULL || pthread_create(&p->thread, NULL, serve, p) != 0) {

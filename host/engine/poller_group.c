@@ -135,8 +135,8 @@ static int resolve(struct poller *p, struct topic_partition *list, size_t n)
 	n_topics = topics_of(p, list, n, topics);
 	used = p->source->ops->group_used(p->source, topics, n_topics, ASK_MS, why, sizeof(why));
 	if (used < 0) {
-		poller_set_state(p, SUB_BLOCKED, "%s", why);
-		r = used;
+		poller_set_state(p, SUB_WAITING_BROKER, "%s", why);
+		r = -EAGAIN;
 	} else if (used == 0 && p->s->conf->start == START_ERROR) {
 		poller_set_state(p, SUB_BLOCKED,
 		    "group %s has no committed offset: set start = \"earliest\" or \"latest\" in subscription %s, or stop and say where (semel offsets)",
@@ -149,11 +149,8 @@ static int resolve(struct poller *p, struct topic_partition *list, size_t n)
 			if (list[i].offset < 0)
 				r = start_late(p, &list[i]);
 	}
-	if (r < 0 && p->state != SUB_BLOCKED)
-		poller_set_state(
-		    p, SUB_BLOCKED, "the start positions of group %s cannot be committed", p->s->conf->group);
 	free(topics);
-	return r;
+	return r < 0 && r != -ENODATA ? -EAGAIN : r;
 }
 
 /* ---- What is subscribed to */

@@ -56,6 +56,7 @@ struct poller {
 	bool fetching;			/* the group was joined, partitions are not paused for back-pressure */
 	bool all_paused;
 	struct mono full_since, paused_at, stored_at, published_at, heard_at;
+	struct mono resolve_at;		/* when it is asked anew where to begin; MONO_NEVER: that is known */
 	enum sub_state state;
 	char reason[512];
 };

@@ -190,8 +190,9 @@ void poller_statistics(void *arg, const char *json, size_t len)
 		}
 	}
 	buf_clear(&value);
-	if (p->state == SUB_WAITING_BROKER && json_pointer(doc, "/cgrp/state", &value, NULL) == 1 &&
-	    strcmp(value.data, "up") == 0 && p->n_parts > 0)
+	if (p->state == SUB_WAITING_BROKER && !p->source->unresolved &&
+	    json_pointer(doc, "/cgrp/state", &value, NULL) == 1 && strcmp(value.data, "up") == 0 &&
+	    p->n_parts > 0)
 		poller_set_state(p, SUB_RUNNING, "%s", "");
 	buf_free(&value);
 	json_free(doc);

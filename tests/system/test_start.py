@@ -125,6 +125,19 @@ class Start(SystemTest):
         committed = d.subscription()["partitions"][0]["committed"]
         self.assertEqual(committed, 10)     # five records, five commit markers
 
+    def test_new_topic_without_leaders_is_asked_again(self):
+        # So many that some have no leader yet when the host asks where to begin: it was blocked for good.
+        redis = self.redis()
+        self.make_topics(200)
+        d = self.daemon("a", redis)
+        d.wait_state("running", 60)
+        self.load("produce", "--count", 1000)
+        self.wait_handled(1000, "a")
+        v = self.verify(1000, "a")
+        self.assertEqual((v["once"], v["lost"]), (1000, 0))
+        self.assertNotIn("state=blocked", d.text())
+        self.assertEqual(d.stop(), 0)
+
 
 class Hold(SystemTest):
     def test_what_waits_for_a_worker_does_not_begin_after_sigterm(self):
