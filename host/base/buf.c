@@ -109,6 +109,46 @@ bool bytes_are_utf8(struct bytes value)
 	return true;
 }
 
+/* The code point of a sequence of n bytes that utf8_length has judged. */
+static uint32_t utf8_point(const unsigned char *p, size_t n)
+{
+	static const unsigned char masks[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = p[0] & masks[n];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	return c;
+}
+
+/* What is not seen, or makes a reader see something else: C1 controls (terminals obey them), line separators, what
+ * turns the direction of text, tags.  Joiners stay: scripts and emoji need them. */
+static bool is_sly(uint32_t c)
+{
+	static const struct {
+		uint32_t from, to;
+	} sly[] = { { 0x80, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x180e, 0x180e }, { 0x200b, 0x200b },
+		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb }, { 0xe0000, 0xe007f } };
+
+	for (size_t i = 0; i < sizeof(sly) / sizeof(sly[0]); i++)
+		if (c >= sly[i].from && c <= sly[i].to)
+			return true;
+	return false;
+}
+
+size_t bytes_cut(struct bytes text, size_t cap)
+{
+	const unsigned char *p = text.data;
+	size_t n = cap;
+
+	if (text.len <= cap)
+		return text.len;
+	/* Of valid UTF-8 at most three bytes of a character lie before the cut. */
+	while (n > 0 && cap - n < 3 && (p[n] & 0xc0) == 0x80)
+		n--;
+	return (p[n] & 0xc0) == 0x80 ? cap : n;
+}
+
 static void json_char(struct buf *b, unsigned char c)
 {
 	static const char names[] = "btn?fr"; /* 8 to 13 */
@@ -126,6 +166,18 @@ static void json_char(struct buf *b, unsigned char c)
 	}
 }
 
+static void json_point(struct buf *b, const unsigned char *p, size_t n)
+{
+	uint32_t c = utf8_point(p, n);
+
+	if (!is_sly(c))
+		buf_add(b, p, n);
+	else if (c < 0x10000)
+		buf_printf(b, "\\u%04x", c);
+	else
+		buf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+}
+
 void buf_json_string(struct buf *b, struct bytes text)
 {
 	const unsigned char *p = text.data;
@@ -140,7 +192,7 @@ void buf_json_string(struct buf *b, struct bytes text)
 		} else if (n == 1) {
 			json_char(b, p[i]);
 		} else {
-			buf_add(b, p + i, n);
+			json_point(b, p + i, n);
 		}
 	}
 	buf_char(b, '"');
@@ -228,39 +280,53 @@ static bool logfmt_bare(struct bytes value)
 	return value.len > 0;
 }
 
-static void logfmt_char(struct buf *b, unsigned char c)
+/* For people: a control, a byte that is no text, and what is sly is written by its number. */
+static void put_shown(struct buf *b, struct bytes value, const char *escape)
 {
-	if (c == '"' || c == '\\')
-		buf_printf(b, "\\%c", c);
-	else if (c == '\n' || c == '\t' || c == '\r')
-		buf_printf(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-	else if (c < 0x20 || c >= 0x7f)
-		buf_printf(b, "\\x%02x", c);
-	else
-		buf_char(b, (char)c);
+	const unsigned char *p = value.data;
+	size_t n;
+
+	for (size_t i = 0; i < value.len; i += n) {
+		uint32_t c;
+
+		n = utf8_length(p + i, value.len - i);
+		c = n == 0 ? p[i] : utf8_point(p + i, n);
+		if (n > 1 && !is_sly(c))
+			buf_add(b, p + i, n);
+		else if (n > 1)
+			buf_printf(b, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+		else if (c != 0 && strchr(escape, (int)c) != NULL)
+			buf_printf(b, "\\%c", (int)c);
+		else if (c == '\n' || c == '\t' || c == '\r')
+			buf_printf(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+		else if (c < 0x20 || c >= 0x7f)
+			buf_printf(b, "\\x%02x", c);
+		else
+			buf_char(b, (char)c);
+		n = n == 0 ? 1 : n;
+	}
+}
+
+void buf_shown(struct buf *b, struct bytes value, size_t cap)
+{
+	size_t n = bytes_cut(value, cap);
+
+	put_shown(b, (struct bytes){ value.data, n }, "");
+	if (n < value.len)
+		buf_text(b, "...");
+	buf_reserve(b, 0);
+	b->data[b->len] = '\0';
 }
 
 void buf_logfmt(struct buf *b, struct bytes value, size_t cap)
 {
-	const unsigned char *p = value.data;
-	bool cut = value.len > cap;
-	size_t n;
+	size_t n = bytes_cut(value, cap);
 
-	if (cut)
-		value.len = cap;
-	if (!cut && logfmt_bare(value)) {
+	if (n == value.len && logfmt_bare(value)) {
 		buf_add(b, value.data, value.len);
 		return;
 	}
 	buf_char(b, '"');
-	for (size_t i = 0; i < value.len; i += n) {
-		n = utf8_length(p + i, value.len - i);
-		if (n > 1) {
-			buf_add(b, p + i, n);
-		} else {
-			n = 1;
-			logfmt_char(b, p[i]);
-		}
-	}
-	buf_text(b, cut ? "...\"" : "\"");
+	put_shown(b, (struct bytes){ value.data, n }, "\"\\");
+	buf_text(b, n < value.len ? "...\"" : "\"");
 }

@@ -30,7 +30,8 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 void buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* "text" as a JSON string, quotes included.  Bytes that are not UTF-8 are
- * written as U+FFFD; use buf_json_bytes where nothing may be lost. */
+ * written as U+FFFD; use buf_json_bytes where nothing may be lost.  Controls,
+ * line separators and what turns the direction of text are \u escapes. */
 void buf_json_string(struct buf *b, struct bytes text);
 
 /* `"name":"text"` where value is valid UTF-8, `"name_base64":"..."` where it
@@ -40,10 +41,16 @@ void buf_json_bytes(struct buf *b, const char *name, struct bytes value);
 void buf_base64(struct buf *b, struct bytes value);
 
 /* A logfmt value: bare where it can be, else in quotes with \n \t \" \\ \xHH
- * escapes, cut at `cap` bytes of input with "..." behind. */
+ * \uHHHH escapes, cut at `cap` bytes of input with "..." behind. */
 void buf_logfmt(struct buf *b, struct bytes value, size_t cap);
 
+/* The same without quotes, for a terminal: nothing in it is obeyed by one, and it is one line. */
+void buf_shown(struct buf *b, struct bytes value, size_t cap);
+
 bool bytes_are_utf8(struct bytes value);
+
+/* How much of the text to keep, at most `cap`, so that no character of UTF-8 is cut in two. */
+size_t bytes_cut(struct bytes text, size_t cap);
 
 /* The decoded bytes appended; -EINVAL, and nothing added, for what is not base64 (both alphabets). */
 int buf_unbase64(struct buf *b, struct bytes text);
