@@ -1,6 +1,7 @@
 /* log.h - structured lines to stderr.
  *
- * One line a call, logfmt or JSON.  A line that would block is dropped and
+ * One line a call, logfmt or JSON; where stderr is systemd's journal, an entry
+ * with each field as the journal's own, or a line if its socket is not there.  A line that would block is dropped and
  * counted; the same message more often than `rate` a second is suppressed
  * and counted (one line tells how many).
  *
@@ -39,6 +40,8 @@ enum log_level log_get_level(void);
 bool log_wanted(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret_level);	/* 0 or -EINVAL */
 const char *log_level_name(enum log_level level);
+/* Another than systemd's, before log_setup: for tests. */
+void log_journal_socket(const char *path);
 uint64_t log_suppressed(void);			/* lines not written so far, for the metric */
 
 /* `message` is a constant sentence: the rate limit goes by its address; what varies belongs into fields.
