@@ -1,5 +1,7 @@
 #include "adapters/http_server.h"
 
+#include "base/page.h"
+
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	static int seen;
 	struct http_server *s = cls;
 	struct http_request r = { method, url, query, connection };
-	struct http_answer a = { 500, "text/plain; charset=utf-8", { NULL, 0, 0 } };
+	struct http_answer a = { 500, "text/plain; charset=utf-8", NULL, { NULL, 0, 0 } };
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
@@ -50,6 +52,10 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	}
 	MHD_add_response_header(response, "Content-Type", a.type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(
+	    response, "Content-Security-Policy", a.policy == NULL ? page_policy_none : a.policy);
+	for (size_t i = 0; i < PAGE_N_HEADERS; i++)
+		MHD_add_response_header(response, page_headers[i].name, page_headers[i].value);
 	if (a.status == 405)
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
 	result = MHD_queue_response(connection, a.status, response);

@@ -19,6 +19,7 @@ struct http_request {
 struct http_answer {
 	unsigned status;
 	const char *type;		/* content type, a constant */
+	const char *policy;		/* Content-Security-Policy of a page; NULL: it is none */
 	struct buf body;		/* freed by the server */
 };
 

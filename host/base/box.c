@@ -38,6 +38,21 @@ uint32_t box_restarts(const struct box_facts *f)
 	return sum;
 }
 
+void box_restarts_json(const struct box_facts *f, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_text(out, "\"restarts_by\":{");
+	for (unsigned i = 0; i < BOX_N_CAUSES; i++) {
+		if (!box_cause_restarts((enum box_cause)i))
+			continue;
+		buf_printf(out, "%s\"%s\":%u", comma, box_cause_name((enum box_cause)i),
+		    atomic_load(&f->restarts[i]));
+		comma = ",";
+	}
+	buf_char(out, '}');
+}
+
 struct box_facts *box_facts(struct box *b)
 {
 	return &b->header->facts;

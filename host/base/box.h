@@ -20,7 +20,7 @@
 #ifndef BASE_BOX_H
 #define BASE_BOX_H
 
-#include "base/bytes.h"
+#include "base/buf.h"
 
 #include <stdatomic.h>
 
@@ -112,6 +112,8 @@ struct box_facts *box_facts(struct box *b);
 /* An engine that ended so is followed by another. */
 bool box_cause_restarts(enum box_cause c);
 uint32_t box_restarts(const struct box_facts *f);
+/* `"restarts_by":{"crash":1,...}`, appended. */
+void box_restarts_json(const struct box_facts *f, struct buf *out);
 
 /* ---- The manager's.  Threads: one, while no engine lives. */
 /* The engine is dead: lays the blame for what was inside a handler.  Repeating it changes nothing. */

@@ -382,3 +382,8 @@ const struct event *flow_oldest(const struct flow *f)
 {
 	return f->first;
 }
+
+const struct event *flow_younger(const struct event *ev)
+{
+	return ev->f.all_next;
+}

@@ -132,5 +132,6 @@ const struct event *flow_oldest_active(const struct flow *f);
 const char *flow_doing(const struct event *ev);	/* what it does, in words */
 /* The event longest here; NULL: none. */
 const struct event *flow_oldest(const struct flow *f);
+const struct event *flow_younger(const struct event *ev);	/* the next one in the order of delivery; NULL: none */
 
 #endif

@@ -128,6 +128,29 @@ struct series *metrics_series(struct metrics *m, enum metric_id id, ...)
 	return s;
 }
 
+double metrics_sum(struct metrics *m, enum metric_id id, const char *first, const char *last)
+{
+	const char *labels = infos[id].labels, *last_name = strrchr(labels, ',');
+	struct buf head = { NULL, 0, 0 }, tail = { NULL, 0, 0 };
+	double sum = 0;
+
+	last_name = last_name == NULL ? labels : last_name + 1;
+	add_label(&head, labels, strcspn(labels, ","), first);
+	if (last != NULL)
+		add_label(&tail, last_name, strlen(last_name), last);
+	for (const struct series *s = atomic_load(&m->families[id].first); s != NULL;
+	     s = atomic_load(&s->next)) {
+		size_t len = strlen(s->labels);
+
+		if (strncmp(s->labels, head.data, head.len) == 0 && len >= tail.len &&
+		    (tail.len == 0 || strcmp(s->labels + len - tail.len, tail.data) == 0))
+			sum += series_value(s);
+	}
+	buf_free(&head);
+	buf_free(&tail);
+	return sum;
+}
+
 /* ---- A plugin's own */
 
 static bool name_is_good(const char *name)
@@ -241,6 +264,11 @@ double series_value(const struct series *s)
 	for (unsigned i = 0; i <= s->n_buckets; i++)
 		n += atomic_load_explicit(&s->bucket[i], memory_order_relaxed);
 	return n > 0 ? (double)n : atomic_load_explicit(&s->value, memory_order_relaxed);
+}
+
+double series_sum(const struct series *s)
+{
+	return atomic_load_explicit(&s->value, memory_order_relaxed);
 }
 
 double series_quantile(const struct series *s, double q)

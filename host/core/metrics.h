@@ -6,7 +6,7 @@
  * caller holds: no look-up, no lock, no allocation on the way of an event.
  *
  * Owns:    all series; pointers stay valid until metrics_free.
- * Threads: metrics_series, metrics_plugin: any, under a lock inside; counting, metrics_render: any, without it, so
+ * Threads: metrics_series, metrics_plugin: any, under a lock inside; counting, metrics_sum, metrics_render: any, without it, so
  *          that a scrape holds nobody up.
  * Uses:    base.
  */
@@ -85,12 +85,16 @@ struct series *metrics_series(struct metrics *m, enum metric_id id, ...);	/* as 
 struct series *metrics_plugin(struct metrics *m, const char *plugin, const char *handler, enum metric_type type,
     const char *name, const char *help);
 
+/* The sum of a metric over its series whose first label is `first` and, unless it is NULL, whose last one is `last`. */
+double metrics_sum(struct metrics *m, enum metric_id id, const char *first, const char *last);
+
 void series_add(struct series *s, uint64_t n);		/* counter; NULL is allowed */
 void series_add_real(struct series *s, double v);	/* counter of a plugin; negative and NaN are ignored */
 void series_set(struct series *s, double v);		/* gauge, and a counter that is kept elsewhere */
 void series_hide(struct series *s);			/* gauge: not shown until it is set again */
 void series_observe(struct series *s, double v);	/* histogram; seconds: 1 ms to 60 s resolved */
 double series_value(const struct series *s);		/* counter and gauge; histogram: count */
+double series_sum(const struct series *s);		/* histogram: of what was observed */
 /* Estimated q-quantile of a histogram's observations; NaN if none. */
 double series_quantile(const struct series *s, double q);
 

@@ -11,6 +11,8 @@
 #define AGAIN_MS 100
 /* A lost ledger may be restored, or its loss accepted by another host. */
 #define LOST_AGAIN_MS 500
+/* Events that are looked at for the oldest of each partition. */
+#define OLDEST_MAX 1000
 
 static const char *const state_names[LEDGER_N_STATES] = { "starting", "ok", "unreachable", "refused",
 	"lost" };
@@ -258,6 +260,8 @@ static void publish_stats(struct ledger_io *io)
 	pthread_mutex_lock(&st->lock);
 	st->records = stats.records;
 	st->bytes = stats.bytes;
+	st->memory = stats.memory;
+	st->memory_limit = stats.memory_limit;
 	pthread_mutex_unlock(&st->lock);
 }
 
@@ -303,6 +307,35 @@ static uint64_t remembered(const struct client_view *v, size_t *ret_memory, size
 	return v->current == NULL ? n : n + table_entries(v->current);
 }
 
+void ledger_show_event(struct event_status *out, const struct event *ev)
+{
+	out->polled_us = ev == NULL ? 0 : ev->polled.us;
+	if (ev == NULL)
+		return;
+	out->offset = ev->origin.offset;
+	out->partition = ev->origin.partition;
+	snprintf(out->topic, sizeof(out->topic), "%s", ev->origin.topic);
+	out->id_len = ev->id.len < sizeof(out->id) ? ev->id.len : sizeof(out->id);
+	if (out->id_len > 0)
+		memcpy(out->id, ev->id.data, out->id_len);
+	out->doing = flow_doing(ev);
+}
+
+/* The oldest event of each partition, as far as the oldest ones tell; under the status' lock. */
+static void see_oldest(struct ledger_io *io)
+{
+	struct sub_status *st = &io->s->status;
+	const struct event *ev = flow_oldest(io->flow);
+	size_t seen = 0;
+
+	ledger_show_event(&st->oldest, ev);
+	st->oldest_round++;
+	for (unsigned i = 0; ev != NULL && i < OLDEST_MAX && seen < st->n_partitions; i++) {
+		seen += poller_see_oldest(io->s, ev);
+		ev = flow_younger(ev);
+	}
+}
+
 void ledger_publish(struct ledger_io *io, struct mono now)
 {
 	struct sub_status *st = &io->s->status;
@@ -322,7 +355,7 @@ void ledger_publish(struct ledger_io *io, struct mono now)
 	st->retention_ms = v->meta.retention_ms;
 	for (size_t i = 0; i < sizeof(v->meta.identity) && v->current != NULL; i++)
 		snprintf(st->identity + 2 * i, 3, "%02x", v->meta.identity[i]);
-	st->oldest_us = oldest == NULL ? 0 : oldest->polled.us;
+	see_oldest(io);
 	pthread_mutex_unlock(&st->lock);
 	atomic_store(&io->s->retry_waiting, (int64_t)flow_waiting(io->flow));
 	series_set(m->paused, atomic_load(&io->s->hold) != HOLD_NONE || atomic_load(&io->s->standing) > 0);

@@ -31,6 +31,7 @@ void ledger_watch_progress(struct ledger_io *io, struct mono now)
 		describe(io, ev, now, text, sizeof(text));
 	pthread_mutex_lock(&st->lock);
 	memcpy(st->stuck_events, text, sizeof(text));
+	ledger_show_event(&st->stuck, stuck ? ev : NULL);
 	pthread_mutex_unlock(&st->lock);
 	atomic_store(&io->s->stuck_events, stuck);
 	if (stuck && !was)

@@ -22,6 +22,9 @@ struct poller;
 int poller_start(struct subscription *s, const uint8_t hash_key[16], struct poller **ret_poller);
 /* The event's partition is to stand still for it, or no longer.  Threads: the ledger thread of the subscription. */
 void poller_stand(struct subscription *s, const struct event *ev, bool stands);
+/* In this look (status.oldest_round) the event is the first of its partition, that is, its oldest one; false: it is not.
+ * Threads: the ledger thread of the subscription, under the status' lock. */
+bool poller_see_oldest(struct subscription *s, const struct event *ev);
 /* Ask it to drain and leave the group; returns at once. */
 void poller_stop(struct poller *p);
 /* Wait until it has, at most until `until`; true if it has.  Then free it with poller_free. */

@@ -73,6 +73,18 @@ void poller_hide_partition(struct partition *part)
 	series_hide(part->committed);
 }
 
+bool poller_see_oldest(struct subscription *s, const struct event *ev)
+{
+	struct partition *part = ev->part;
+
+	if (part->oldest_round == s->status.oldest_round)
+		return false;
+	part->oldest_round = s->status.oldest_round;
+	part->oldest_offset = ev->msg.offset;
+	part->oldest_us = ev->polled.us;
+	return true;
+}
+
 static void publish_partition(struct poller *p, struct partition *part, struct partition_status *out)
 {
 	snprintf(out->topic, sizeof(out->topic), "%s", part->topic);
@@ -80,6 +92,8 @@ static void publish_partition(struct poller *p, struct partition *part, struct p
 	out->position = part->next;
 	out->committed = part->stored;
 	out->end = part->end;
+	out->oldest_offset = part->oldest_offset;
+	out->oldest_us = part->oldest_round == p->s->status.oldest_round ? part->oldest_us : 0;
 	out->state = part->blocked              ? "blocked"
 		     : part->paused             ? "paused"
 		     : p->state == SUB_DRAINING ? "draining"

@@ -44,6 +44,8 @@ struct status_source {
 
 /* The state of one subscription as people see it: the worst of poller, ledger and handlers, and its reason. */
 enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size);
+/* The state of the first subscription that does not run; running if all do. */
+enum sub_state status_worst(const struct status_source *src);
 /* The document of `semel status --json`. */
 void status_json(const struct status_source *src, struct buf *out);
 /* Its members "subscriptions" and "handlers" while no engine runs. */

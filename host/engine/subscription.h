@@ -52,8 +52,20 @@ struct partition_status {
 	char topic[250];
 	int32_t partition;
 	int64_t position, committed, end;	/* -1: unknown */
+	int64_t oldest_offset, oldest_us;	/* of its oldest unfinished event: offset, struct mono of its poll; us 0: none */
 	const char *state;		/* running, paused, blocked, draining */
 	char reason[320];		/* why it stands still; empty: it does not */
+};
+
+/* One event as it is shown. */
+struct event_status {
+	int64_t polled_us;		/* struct mono; 0: there is none */
+	int64_t offset;
+	int32_t partition;
+	char topic[250];
+	size_t id_len;
+	char id[EVENT_ID_MAX];
+	const char *doing;		/* a constant */
 };
 
 struct sub_status {			/* under `lock` */
@@ -69,8 +81,11 @@ struct sub_status {			/* under `lock` */
 	char identity[33];
 	uint32_t generation;
 	uint64_t entries, records, bytes, segments, filter_bytes, healed, retention_ms;
-	int64_t oldest_us;		/* struct mono of the oldest unfinished event's poll; 0: none */
+	uint64_t memory, memory_limit;	/* of the ledger's server; limit 0: none */
+	struct event_status oldest;	/* the oldest unfinished event */
+	uint32_t oldest_round;		/* counts the looks for each partition's oldest event */
 	char stuck_events[512], stuck_fetch[256];	/* what stands still, and since when; empty: nothing */
+	struct event_status stuck;	/* the event that stuck_events is about */
 	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
 	char blocked_reason[512];
 };

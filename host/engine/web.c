@@ -1,6 +1,7 @@
 #include "engine/web.h"
 
 #include "adapters/http_server.h"
+#include "base/page.h"
 #include "engine/process_metrics.h"
 
 #include <errno.h>
@@ -12,15 +13,6 @@ struct web {
 	const struct status_source *source;
 	struct http_server *tcp, *admin;
 };
-
-static const char page[] =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-    "<title>Semel</title><style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:1rem auto;"
-    "max-width:60rem;padding:0 1rem}pre{white-space:pre-wrap}</style><h1>Semel</h1><p><a href=\"/status\">status</a> "
-    "<a href=\"/metrics\">metrics</a> <a href=\"/readyz\">readyz</a></p><pre id=\"s\">loading</pre><script>"
-    "const f=async()=>{try{const r=await fetch('/status');document.getElementById('s').textContent="
-    "JSON.stringify(await r.json(),null,2)}catch(e){document.getElementById('s').textContent='no answer: '+e}};"
-    "f();setInterval(f,2000)</script></html>\n";
 
 static void get_metrics(struct web *w, struct http_answer *a)
 {
@@ -49,7 +41,8 @@ static bool get_common(struct web *w, const char *path, struct http_answer *a)
 		get_metrics(w, a);
 	} else if (strcmp(path, "/") == 0) {
 		a->type = "text/html; charset=utf-8";
-		buf_text(&a->body, page);
+		a->policy = page_policy;
+		buf_text(&a->body, page_html);
 	} else {
 		return false;
 	}

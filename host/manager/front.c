@@ -1,10 +1,14 @@
 #include "manager/front.h"
 
+#include "base/page.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTION_US 2000000
+/* What an answer may have; the page is the largest. */
+#define SEND_BYTES (256 << 10)
 
 void front_init(struct front *f, int tcp, int admin, front_handler_fn handler, void *arg)
 {
@@ -48,6 +52,7 @@ static void accept_from(struct front *f, unsigned listener, struct mono now)
 		c->fd = accept4(f->listeners[listener], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (c->fd < 0)
 			return;
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BYTES }, sizeof(int));
 		c->admin = listener == 1;
 		c->until = mono_add_us(now, CONNECTION_US);
 		c->len = 0;
@@ -67,10 +72,10 @@ static const char *reason_of(unsigned status)
 	}
 }
 
-/* The answers are small: what the socket does not take at once is lost with its connection. */
+/* The socket takes an answer at once (SEND_BYTES); what it does not take is lost with its connection. */
 static void answer(struct front *f, struct front_connection *c)
 {
-	struct front_answer a = { 400, "text/plain; charset=utf-8", { NULL, 0, 0 } };
+	struct front_answer a = { 400, "text/plain; charset=utf-8", NULL, { NULL, 0, 0 } };
 	struct buf out = { NULL, 0, 0 };
 	char *method = c->text, *path = strchr(method, ' '), *end_of_path = NULL;
 
@@ -85,8 +90,12 @@ static void answer(struct front *f, struct front_connection *c)
 		buf_text(&a.body, "no request line\n");
 	}
 	buf_printf(&out,
-	    "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+	    "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n",
 	    a.status, reason_of(a.status), a.type, a.body.len);
+	for (size_t i = 0; i < PAGE_N_HEADERS; i++)
+		buf_printf(&out, "%s: %s\r\n", page_headers[i].name, page_headers[i].value);
+	buf_printf(
+	    &out, "Content-Security-Policy: %s\r\n\r\n", a.policy == NULL ? page_policy_none : a.policy);
 	if (strcmp(method, "HEAD") != 0)
 		buf_add(&out, a.body.data, a.body.len);
 	(void)send(c->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);

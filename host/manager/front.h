@@ -21,6 +21,7 @@
 struct front_answer {
 	unsigned status;
 	const char *type;
+	const char *policy;		/* Content-Security-Policy of a page; NULL: it is none */
 	struct buf body;
 };
 

@@ -2,6 +2,7 @@
 #include "manager/manager_private.h"
 
 #include "base/log.h"
+#include "base/page.h"
 #include "generated/version.h"
 
 #include <signal.h>
@@ -145,11 +146,13 @@ static void put_status(const struct manager *m, struct front_answer *a)
 	buf_text(&a->body, "{\"node\":");
 	buf_json_string(&a->body, bytes_of_text(m->plan.node));
 	buf_printf(&a->body,
-	    ",\"version\":\"%s\",\"state\":\"%s\",%s,\"engine\":{\"pid\":%d,\"restarts\":%u,\"next_start_ms\":%lld,"
-	    "\"last_exit\":%s}}\n",
-	    SEMEL_VERSION, m->stopping ? "stopped" : "starting", m->plan.idle, (int)m->engine,
-	    box_restarts(facts), (long long)next_start_ms(m),
-	    facts->last_exit[0] == '\0' ? "null" : facts->last_exit);
+	    ",\"version\":\"%s\",\"time\":%lld,\"state\":\"%s\",%s,\"engine\":{\"pid\":%d,\"restarts\":%u,"
+	    "\"next_start_ms\":%lld,",
+	    SEMEL_VERSION, (long long)wall_ms(), m->stopping ? "stopped" : "starting", m->plan.idle,
+	    (int)m->engine, box_restarts(facts), (long long)next_start_ms(m));
+	box_restarts_json(facts, &a->body);
+	buf_printf(
+	    &a->body, ",\"last_exit\":%s}}\n", facts->last_exit[0] == '\0' ? "null" : facts->last_exit);
 }
 
 static void put_metrics(const struct manager *m, struct front_answer *a)
@@ -200,6 +203,10 @@ void manager_answer(void *arg, const char *method, const char *path, bool admin,
 		put_status(m, a);
 	} else if (strcmp(path, "/metrics") == 0) {
 		put_metrics(m, a);
+	} else if (strcmp(path, "/") == 0) {
+		a->type = "text/html; charset=utf-8";
+		a->policy = page_policy;
+		buf_text(&a->body, page_html);
 	} else if (admin) {
 		put_refusal(a, 503, "no engine runs", "see /status");
 	} else {
