@@ -8,13 +8,25 @@
 
 /* ---- As librdkafka has it */
 
-static struct bytes native_header(struct message *m, const char *name)
+/* librdkafka takes the headers apart at the first look, and keeps them. */
+static rd_kafka_headers_t *headers_of(struct message *m)
 {
 	rd_kafka_headers_t *headers;
+
+	if (rd_kafka_message_headers(m->native, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return NULL;
+	if (!atomic_load_explicit(&m->parsed, memory_order_relaxed))
+		atomic_store_explicit(&m->parsed, true, memory_order_release);
+	return headers;
+}
+
+static struct bytes native_header(struct message *m, const char *name)
+{
+	rd_kafka_headers_t *headers = headers_of(m);
 	const void *value;
 	size_t size;
 
-	if (rd_kafka_message_headers(m->native, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+	if (headers == NULL ||
 	    rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR ||
 	    value == NULL)
 		return (struct bytes){ NULL, 0 };
@@ -23,11 +35,11 @@ static struct bytes native_header(struct message *m, const char *name)
 
 static bool native_header_at(struct message *m, size_t i, const char **ret_name, struct bytes *ret_value)
 {
-	rd_kafka_headers_t *headers;
+	rd_kafka_headers_t *headers = headers_of(m);
 	const void *value;
 	size_t size;
 
-	if (rd_kafka_message_headers(m->native, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+	if (headers == NULL ||
 	    rd_kafka_header_get_all(headers, i, ret_name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return false;
 	*ret_value = (struct bytes){ value, value == NULL ? 0 : size };

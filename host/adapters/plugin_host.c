@@ -1,5 +1,6 @@
 /* The services of struct semel_host. */
 #include "adapters/plugin_private.h"
+#include "core/trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,12 +42,25 @@ static void fault(const struct semel_settings *cs, const char *name, const char 
 
 /* ---- Log and metrics */
 
+/* How many fields. */
+static size_t put_trace(const struct semel_event *e, struct trace *trace, struct log_field *out)
+{
+	struct semel_bytes parent = e->host->header(e, "traceparent");
+
+	if (!trace_parse((struct bytes){ parent.data, parent.len }, trace))
+		return 0;
+	out[0] = LOG_TEXT("trace_id", trace->trace_id);
+	out[1] = LOG_TEXT("span_id", trace->span_id);
+	return 2;
+}
+
 static void log_service(const struct semel_host *h, const struct semel_event *e, enum semel_level level,
     const char *text, const struct semel_header *fields, size_t n)
 {
 	static const enum log_level levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 	struct plugin *p = plugin_of(h);
 	struct log_field out[LOG_FIELDS_MAX];
+	struct trace trace;
 	size_t k = 0;
 	enum log_level l = level <= SEMEL_ERROR ? levels[level] : LOG_INFO;
 
@@ -59,6 +73,7 @@ static void log_service(const struct semel_host *h, const struct semel_event *e,
 		out[k++] = LOG_INT("partition", e->partition);
 		out[k++] = LOG_INT("offset", e->offset);
 		out[k++] = LOG_BYTES("event_id", ((struct bytes){ e->id.data, e->id.len }));
+		k += put_trace(e, &trace, &out[k]);
 	}
 	for (size_t i = 0; i < n && k < LOG_FIELDS_MAX; i++)
 		out[k++] = LOG_BYTES(

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/mailbox.h"
 
+#include <stdatomic.h>
+
 /* A record of the event source.  `ops` hides the client library. */
 struct message;
 struct message_ops {
@@ -30,6 +32,7 @@ struct message_ops {
 struct message {
 	const struct message_ops *ops;	/* NULL: no message */
 	void *native;			/* the adapter's */
+	_Atomic bool parsed;		/* its headers were read: from now on others than the holder may read them, too */
 	const char *topic;		/* lives as long as the subscription */
 	int32_t partition;
 	int64_t offset, timestamp_ms;	/* -1: unknown */

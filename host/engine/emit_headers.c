@@ -3,6 +3,7 @@
 #include "adapters/keyed_hash.h"
 #include "core/emit_id.h"
 #include "core/emitted.h"
+#include "core/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void pass_on(struct emit_headers *h, struct event *ev, const char *name)
 int emit_headers(struct emit_headers *h, const struct subscription *s, struct event *ev, size_t i)
 {
 	const struct emitted_record *r = &ev->run.emitted->list[i];
+	struct trace trace;
 
 	h->n = 0;
 	h->list = calloc(r->n_headers + 3, sizeof(*h->list));
@@ -38,8 +40,11 @@ int emit_headers(struct emit_headers *h, const struct subscription *s, struct ev
 		    (uint32_t)i, h->id);
 		h->list[h->n++] = (struct header){ "event-id", bytes_of_text(h->id) };
 	}
-	pass_on(h, ev, "traceparent");
-	pass_on(h, ev, "tracestate");
+	/* What is no trace is not passed on as one. */
+	if (trace_parse(ev->msg.ops->header(&ev->msg, "traceparent"), &trace)) {
+		pass_on(h, ev, "traceparent");
+		pass_on(h, ev, "tracestate");
+	}
 	return 0;
 }
 

@@ -132,7 +132,7 @@ void ledger_late(void *arg, struct event *ev);
 void ledger_watch_progress(struct ledger_io *io, struct mono now);
 void ledger_publish(struct ledger_io *io, struct mono now);
 void ledger_show_event(struct event_status *out, const struct event *ev);	/* NULL: none; under the status' lock */
-void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev);
+void ledger_outcome_metrics(struct ledger_io *io, struct event *ev);
 void ledger_keep_owners(struct ledger_io *io, const struct store_lease *leases, size_t n);
 const char *ledger_owner(const struct ledger_io *io, const struct session_id *session);	/* "" if not known */
 void ledger_setup_series(struct ledger_io *io);

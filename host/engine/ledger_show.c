@@ -1,4 +1,5 @@
 /* What the flow and the store tell: states, metrics, logs. */
+#include "engine/event_log.h"
 #include "engine/ledger_private.h"
 
 #include <errno.h>
@@ -146,13 +147,18 @@ void ledger_fault(struct ledger_io *io, int error)
 	}
 }
 
-static void log_event(
-    enum log_level level, const char *message, const struct ledger_io *io, const struct event *ev)
+static void log_run(
+    enum log_level level, const char *message, const struct ledger_io *io, struct event *ev, bool held)
 {
-	log_at(level, message, LOG_TEXT("subscription", io->s->conf->name),
-	    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
-	    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id),
-	    LOG_INT("attempt", ev->run.attempt), LOG_TEXT("why", ev->run.why == NULL ? "" : ev->run.why));
+	struct log_field more[] = { LOG_INT("attempt", ev->run.attempt),
+		LOG_TEXT("why", !held || ev->run.why == NULL ? "" : ev->run.why) };
+
+	event_log(level, message, io->s->conf->name, ev, held, more, 2);
+}
+
+static void log_event(enum log_level level, const char *message, const struct ledger_io *io, struct event *ev)
+{
+	log_run(level, message, io, ev, true);
 }
 
 void ledger_note(void *arg, enum flow_note note, struct event *ev)
@@ -176,7 +182,10 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 	case FLOW_RERUN_TAKEOVER: series_add(m->reruns_takeover, 1); break;
 	case FLOW_RERUN_CRASH: series_add(m->reruns_crash, 1); break;
 	case FLOW_RERUN_LOSS: series_add(m->reruns_loss, 1); break;
-	case FLOW_CLAIM_LOST: log_event(LOG_WARNING, "claim lost to another session", io, ev); break;
+	case FLOW_CLAIM_LOST:
+		/* A worker may have it. */
+		log_run(LOG_WARNING, "claim lost to another session", io, ev, false);
+		break;
 	case FLOW_ORPHAN: series_add(m->orphans, 1); break;
 	case FLOW_DEAD_LETTER:
 		series_add(m->dead_letters[ev->f.reason], 1);
@@ -204,7 +213,7 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 	}
 }
 
-void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev)
+void ledger_outcome_metrics(struct ledger_io *io, struct event *ev)
 {
 	struct series **cell;
 	int o = ev->run.outcome;
@@ -225,14 +234,12 @@ void ledger_outcome_metrics(struct ledger_io *io, const struct event *ev)
 void ledger_late(void *arg, struct event *ev)
 {
 	struct ledger_io *io = arg;
+	struct log_field handler = LOG_TEXT("handler", io->s->config->handlers[ev->handler].name);
 
-	log_at(LOG_ERROR,
+	event_log(LOG_ERROR,
 	    ev->run.overran ? "event is past max_run: the engine is restarted, and it counts as a crash"
 			    : "event is past its handler's timeout",
-	    LOG_TEXT("subscription", io->s->conf->name),
-	    LOG_TEXT("handler", io->s->config->handlers[ev->handler].name),
-	    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
-	    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id));
+	    io->s->conf->name, ev, false, &handler, 1);
 	if (!ev->run.overran)
 		return;
 	recorder_overran(ev);

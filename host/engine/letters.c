@@ -2,6 +2,7 @@
 
 #include "core/emitted.h"
 #include "engine/emit_headers.h"
+#include "engine/event_log.h"
 #include "engine/letter_headers.h"
 
 #include <errno.h>
@@ -48,16 +49,16 @@ static void answer(struct letters *l, struct event *ev, const char *code, const 
 	unsigned sub = ev->run.sub;
 
 	if (code != NULL) {
-		log_at(LOG_ERROR,
+		struct log_field more[] = { LOG_TEXT(ev->f.hand_over ? "retry_topic" : "dead_letter_topic",
+						topic_of(l, ev)),
+			LOG_TEXT("code", code), LOG_TEXT("why", text) };
+
+		event_log(LOG_ERROR,
 		    ev->f.emitting
 			? "emitted record failed; all of its event are sent again, and its key waits"
 		    : ev->f.hand_over ? "retry record failed; it is tried again and its key waits"
 				      : "dead letter failed; it is tried again and its key waits",
-		    LOG_TEXT("subscription", l->subs[sub]->conf->name),
-		    LOG_TEXT(ev->f.hand_over ? "retry_topic" : "dead_letter_topic", topic_of(l, ev)),
-		    LOG_TEXT("topic", ev->origin.topic), LOG_INT("partition", ev->origin.partition),
-		    LOG_INT("offset", ev->origin.offset), LOG_BYTES("event_id", ev->id),
-		    LOG_TEXT("code", code), LOG_TEXT("why", text));
+		    l->subs[sub]->conf->name, ev, true, more, sizeof(more) / sizeof(more[0]));
 		series_add(metrics_series(l->metrics, METRIC_KAFKA_ERRORS, code), 1);
 	}
 	note_trouble(l, sub, topic_of(l, ev), code, text);
