@@ -4,18 +4,120 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 32
+#define CONNECTIONS_MAX 64
+/* Of each connection: a request's line and headers together. */
+#define MEMORY_BYTES (32 << 10)
+/* Nothing comes or goes. */
 #define TIMEOUT_S 5
+/* A request has to be complete, or its answer taken, within this, however busy the line: the timeout alone lets
+ * somebody hold a connection for ever with a byte every four seconds.  The second is for when few are left. */
+#define WHOLE_US 10000000
+#define WHOLE_CROWDED_US 1000000
+#define CROWDED (CONNECTIONS_MAX * 3 / 4)
+
+struct connection {
+	struct connection *next, **at;
+	int fd;
+	int64_t
+	    since_us; /* struct mono: begun, or the last step that we know of; MONO_NEVER.us: we work for it */
+};
 
 struct http_server {
 	struct MHD_Daemon *daemon;
 	http_handler_fn handler;
 	void *arg;
+	pthread_mutex_t lock; /* of the connections */
+	struct connection *connections;
+	unsigned n;
 };
+
+/* ---- Connections */
+
+static void begin(struct http_server *s, struct MHD_Connection *connection, void **context)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return;
+	c->fd = info->connect_fd;
+	c->since_us = mono_now().us;
+	pthread_mutex_lock(&s->lock);
+	c->next = s->connections;
+	c->at = &s->connections;
+	if (c->next != NULL)
+		c->next->at = &c->next;
+	s->connections = c;
+	s->n++;
+	pthread_mutex_unlock(&s->lock);
+	*context = c;
+}
+
+static void end(struct http_server *s, struct connection *c)
+{
+	pthread_mutex_lock(&s->lock);
+	*c->at = c->next;
+	if (c->next != NULL)
+		c->next->at = c->at;
+	s->n--;
+	pthread_mutex_unlock(&s->lock);
+	free(c);
+}
+
+/* Before the descriptor is closed, so that it is the connection's own for as long as it is in the list. */
+static void notify(
+    void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		begin(cls, connection, context);
+	else if (*context != NULL)
+		end(cls, *context);
+}
+
+static void step(struct http_server *s, struct MHD_Connection *connection, struct mono now)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *c = info == NULL ? NULL : info->socket_context;
+
+	if (c == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	c->since_us = now.us;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void completed(
+    void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+	(void)con_cls;
+	(void)code;
+	step(cls, connection, mono_now());
+}
+
+void http_server_tick(struct http_server *s, struct mono now)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	for (struct connection *c = s->connections; c != NULL; c = c->next) {
+		int64_t most = s->n >= CROWDED ? WHOLE_CROWDED_US : WHOLE_US;
+
+		/* The server's thread sees the end, and closes. */
+		if (c->since_us != MONO_NEVER.us && now.us - c->since_us > most)
+			shutdown(c->fd, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- Requests */
 
 static const char *query(const struct http_request *r, const char *name)
 {
@@ -43,7 +145,9 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 		*upload_size = 0;
 		return MHD_YES;
 	}
+	step(s, connection, MONO_NEVER);
 	s->handler(s->arg, &r, &a);
+	step(s, connection, mono_now());
 	response = MHD_create_response_from_buffer(a.body.len, a.body.len == 0 ? "" : a.body.data,
 	    a.body.len == 0 ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
 	if (response == NULL) {
@@ -70,13 +174,17 @@ int http_server_start(int fd, const char *name, http_handler_fn handler, void *a
 
 	if (s == NULL)
 		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
 	s->handler = handler;
 	s->arg = arg;
 	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer, s,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_END);
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, notify, s, MHD_OPTION_NOTIFY_COMPLETED,
+	    completed, s, MHD_OPTION_END);
 	if (s->daemon == NULL) {
 		snprintf(why, size, "HTTP on %s: the server cannot be started", name);
+		pthread_mutex_destroy(&s->lock);
 		free(s);
 		return -EIO;
 	}
@@ -95,5 +203,6 @@ void http_server_stop(struct http_server *s)
 	MHD_stop_daemon(s->daemon);
 	if (fd != MHD_INVALID_SOCKET)
 		close(fd);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

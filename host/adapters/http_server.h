@@ -1,13 +1,16 @@
 /* http_server.h - HTTP on a listening socket.
  *
+ * At most 64 connections; each is bounded in memory and in time.
+ *
  * Owns:    the listening socket it was given, and its thread.
- * Threads: http_server_*: setup; handlers: the server's own thread.
+ * Threads: http_server_*: setup; http_server_tick: any; handlers: the server's own thread.
  * Uses:    libmicrohttpd.
  */
 #ifndef ADAPTERS_HTTP_SERVER_H
 #define ADAPTERS_HTTP_SERVER_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 struct http_request {
 	const char *method, *path;
@@ -29,6 +32,8 @@ struct http_server;
 /* fd: a listening socket, non-blocking; taken when this succeeds.  name: for messages. */
 int http_server_start(int fd, const char *name, http_handler_fn handler, void *arg, struct http_server **ret_server,
     char *why, size_t size);
+/* Now and then: ends connections that take too long for a request or its answer.  NULL is allowed. */
+void http_server_tick(struct http_server *s, struct mono now);
 void http_server_stop(struct http_server *s);		/* NULL is allowed */
 
 #endif

@@ -101,6 +101,7 @@ static void load_handler(struct engine *e, size_t i)
 
 void engine_tick(struct engine *e)
 {
+	web_tick(e->web);
 	if (!e->to_open || mono_before(mono_now(), e->open_at))
 		return;
 	e->to_open = false;

@@ -251,6 +251,14 @@ int web_start(
 	return 0;
 }
 
+void web_tick(struct web *w)
+{
+	if (w == NULL)
+		return;
+	http_server_tick(w->tcp, mono_now());
+	http_server_tick(w->admin, mono_now());
+}
+
 void web_stop(struct web *w)
 {
 	if (w == NULL)

@@ -13,6 +13,7 @@ struct web;
 
 /* On listening sockets, which it takes; tcp -1: none. */
 int web_start(const struct status_source *source, int tcp, int admin, struct web **ret_web, char *why, size_t size);
+void web_tick(struct web *w);			/* once a second or so; NULL is allowed */
 void web_stop(struct web *w);			/* NULL is allowed */
 
 #endif
