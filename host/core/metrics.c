@@ -69,14 +69,7 @@ void metrics_free(struct metrics *m)
 static void add_label(struct buf *b, const char *name, size_t len, const char *value)
 {
 	buf_printf(b, "%s%.*s=\"", b->len == 0 ? "" : ",", (int)len, name);
-	for (const char *p = value; *p != '\0'; p++) {
-		if (*p == '\\' || *p == '"')
-			buf_printf(b, "\\%c", *p);
-		else if (*p == '\n')
-			buf_text(b, "\\n");
-		else
-			buf_char(b, *p);
-	}
+	metrics_put_text(b, value, "\\\"");
 	buf_char(b, '"');
 }
 

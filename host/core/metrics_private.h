@@ -51,5 +51,7 @@ struct metrics {
 };
 
 const struct metric_info *metric_info(enum metric_id id);
+/* UTF-8 without controls, cut, newlines and the characters of `escape` escaped: a scrape fails as a whole for less. */
+void metrics_put_text(struct buf *out, const char *text, const char *escape);
 
 #endif

@@ -1,7 +1,31 @@
 /* The registry as text: Prometheus' exposition format 0.0.4, and the table for the manual. */
 #include "core/metrics_private.h"
 
+/* Of a label's value or a help text, bytes. */
+#define TEXT_MAX 1024
+
 static const char *const type_names[] = { "counter", "gauge", "histogram" };
+
+void metrics_put_text(struct buf *out, const char *text, const char *escape)
+{
+	struct buf line = { NULL, 0, 0 };
+
+	/* Line by line: of what no text may hold, only the newline has an escape. */
+	for (size_t len, used = 0; *text != '\0' && used < TEXT_MAX; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		buf_clear(&line);
+		buf_shown(&line, (struct bytes){ text, len }, TEXT_MAX - used);
+		used += len + 1;
+		for (const char *p = line.data; *p != '\0'; p++) {
+			if (strchr(escape, *p) != NULL)
+				buf_char(out, '\\');
+			buf_char(out, *p);
+		}
+		if (text[len] == '\n')
+			buf_text(out, "\\n");
+	}
+	buf_free(&line);
+}
 
 static void put_series(struct buf *out, const char *name, enum metric_type type, const struct series *s)
 {
@@ -39,12 +63,7 @@ static void put_family(
 	if (first == NULL)
 		return;
 	buf_printf(out, "# HELP semel_%s ", name);
-	for (const char *p = help; *p != '\0'; p++) {
-		if (*p == '\\' || *p == '\n')
-			buf_text(out, *p == '\n' ? "\\n" : "\\\\");
-		else
-			buf_char(out, *p);
-	}
+	metrics_put_text(out, help, "\\");
 	buf_printf(out, "\n# TYPE semel_%s %s\n", name, type_names[type]);
 	for (const struct series *s = first; s != NULL; s = atomic_load(&s->next))
 		put_series(out, name, type, s);

@@ -1,6 +1,6 @@
 #include "core/metrics.h"
 
-#include "lib/unit.h"
+#include "lib/nasty.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -149,6 +149,54 @@ START_TEST(series_are_capped_and_counted)
 }
 END_TEST
 
+/* One line, whatever a plugin gives as help or comes as a label. */
+static void scrape(const char *name, struct bytes value)
+{
+	struct metrics *m = metrics_new();
+	struct buf text = { NULL, 0, 0 }, out = { NULL, 0, 0 };
+	const char *line;
+
+	buf_add(&text, value.data, strnlen(value.data, value.len));
+	series_add(metrics_series(m, METRIC_KAFKA_ERRORS, text.data), 1);
+	ck_assert_ptr_nonnull(metrics_plugin(m, "p", "h", METRIC_COUNTER, "n", text.data));
+	metrics_render(m, &out);
+	ck_assert_uint_lt(out.len, 30000);
+	for (line = out.data; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		nasty_tamed(name, (struct bytes){ line, len });
+		ck_assert_msg(strncmp(line, "# ", 2) == 0 || strncmp(line, "semel_", 6) == 0, "%s: %.*s",
+		    name, (int)len, line);
+		line += len + 1;
+	}
+	buf_free(&text);
+	buf_free(&out);
+	metrics_free(m);
+}
+
+START_TEST(nasty_texts_break_no_scrape)
+{
+	ck_assert_uint_gt(nasty_each(DATA "/nasty.jsonl", scrape), 15);
+}
+END_TEST
+
+START_TEST(sums_go_by_the_first_and_the_last_label)
+{
+	struct metrics *m = metrics_new();
+
+	series_add(metrics_series(m, METRIC_HANDLED, "a", "h", "ok"), 1);
+	series_add(metrics_series(m, METRIC_HANDLED, "a", "i", "ok"), 2);
+	series_add(metrics_series(m, METRIC_HANDLED, "a", "i", "retry"), 4);
+	series_add(metrics_series(m, METRIC_HANDLED, "ab", "h", "ok"), 8);
+	series_add(metrics_series(m, METRIC_DUPLICATES, "a"), 16);
+	ck_assert_double_eq(metrics_sum(m, METRIC_HANDLED, "a", NULL), 7);
+	ck_assert_double_eq(metrics_sum(m, METRIC_HANDLED, "a", "ok"), 3);
+	ck_assert_double_eq(metrics_sum(m, METRIC_HANDLED, "b", NULL), 0);
+	ck_assert_double_eq(metrics_sum(m, METRIC_DUPLICATES, "a", NULL), 16);
+	metrics_free(m);
+}
+END_TEST
+
 START_TEST(quantiles_lie_in_their_bucket)
 {
 	struct metrics *m = metrics_new();
@@ -166,8 +214,8 @@ int main(void)
 {
 	const TTest *const tests[] = { text_is_what_prometheus_reads, a_gauge_of_what_has_gone_is_not_shown,
 		buckets_resolve_1_ms_to_60_s, printing_goes_on_while_series_are_made,
-		plugins_metrics_are_checked, series_are_capped_and_counted, quantiles_lie_in_their_bucket,
-		NULL };
+		plugins_metrics_are_checked, series_are_capped_and_counted, nasty_texts_break_no_scrape,
+		sums_go_by_the_first_and_the_last_label, quantiles_lie_in_their_bucket, NULL };
 
 	return unit_run("metrics", tests);
 }
