@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* A whole id, whatever is in it. */
+#define SHOWN_MAX 2048
+
 static void print_field(const struct json_doc *d, const char *name)
 {
 	struct buf value = { NULL, 0, 0 };
@@ -14,7 +17,11 @@ static void print_field(const struct json_doc *d, const char *name)
 
 	snprintf(pointer, sizeof(pointer), "/%s", name);
 	if (json_pointer(d, pointer, &value, NULL) == 1) {
-		printf("%-14s %s", name, value.data == NULL ? "" : value.data);
+		struct buf shown = { NULL, 0, 0 };
+
+		buf_shown(&shown, (struct bytes){ value.data, value.len }, SHOWN_MAX);
+		printf("%-14s %s", name, shown.data);
+		buf_free(&shown);
 		if (strcmp(name, "processed_at") == 0) {
 			time_t t = (time_t)strtoll(value.data, NULL, 10);
 			struct tm tm;

@@ -117,10 +117,9 @@ static void put_subscription(struct buf *out, struct subscription *s)
 	pthread_mutex_lock(&st->lock);
 	status_remedies(out, s, state);
 	put_ledger(out, st);
-	buf_printf(out,
-	    ",\"in_flight\":%lld,\"max_in_flight\":%lld,\"in_flight_bytes\":%lld,\"waiting\":%lld",
-	    (long long)atomic_load(&s->in_flight), (long long)s->conf->max_in_flight,
-	    (long long)atomic_load(&s->in_flight_bytes), (long long)atomic_load(&s->retry_waiting));
+	buf_printf(out, ",\"in_flight\":%lld,\"in_flight_bytes\":%lld,\"waiting\":%lld,\"max_in_flight\":%u",
+	    (long long)atomic_load(&s->in_flight), (long long)atomic_load(&s->in_flight_bytes),
+	    (long long)atomic_load(&s->retry_waiting), s->conf->max_in_flight);
 	put_oldest(out, &st->oldest);
 	put_partitions(out, st);
 	pthread_mutex_unlock(&st->lock);
