@@ -19,6 +19,7 @@
  *   segv abort exit _exit            end the process
  *   mask closefds spawn leak:KB      block all signals; close descriptors of the host; leave a thread; lose memory
  *   log                              one log line
+ *   echo[:retry]                     log the payload as text, and as name and value of a field; REJECT (RETRY) with it as reason
  *
  * Without one of the first group at its end the outcome is OK.  With `path`
  * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file, or
@@ -152,6 +153,20 @@ static void misbehave(const char *word, long n)
 	}
 }
 
+/* What somebody sent, wherever a handler's words are shown. */
+static int echo(const struct semel_event *e, int outcome)
+{
+	char *text = strndup(e->payload.data == NULL ? "" : e->payload.data, e->payload.len);
+	struct semel_header field = { text, e->payload };
+
+	if (text == NULL)
+		return SEMEL_RETRY;
+	e->host->log(e->host, e, SEMEL_WARNING, text, &field, 1);
+	outcome = semel_end(e, outcome, -1, "%s", text);
+	free(text);
+	return outcome;
+}
+
 /* What one word says; -1: go on with the next. */
 static int obey(const struct semel_event *e, const char *word)
 {
@@ -168,6 +183,8 @@ static int obey(const struct semel_event *e, const char *word)
 			return ends[i].outcome == SEMEL_OK
 				   ? SEMEL_OK
 				   : semel_end(e, ends[i].outcome, -1, "debug: %s", word);
+	if (strcmp(word, "echo") == 0 || strcmp(word, "echo:retry") == 0)
+		return echo(e, colon == NULL ? SEMEL_REJECT : SEMEL_RETRY);
 	if (strcmp(word, "segv") == 0 || strcmp(word, "abort") == 0 || strcmp(word, "exit") == 0 ||
 	    strcmp(word, "_exit") == 0)
 		die(word);
