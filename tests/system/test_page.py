@@ -1,13 +1,15 @@
 """The status page in a real browser, over a host under load and in trouble."""
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import urllib.request
 
 from browser import Browser
-from harness import LOAD, SystemTest, main, wait
+from harness import LOAD, SEMEL, SystemTest, main, wait
 from servers import free_port
 
 # Each text that is seen, with its contrast to what is behind it (WCAG 2.2).
@@ -90,11 +92,12 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
         return d, browser
 
     def trouble(self, d):
-        """One event that is rejected, one that crashes the engine, one that hangs; one subscription paused."""
-        self.produce("x", headers={"event-id": "order-17<b>", "debug": "reject"}, topic=self.topic + "-orders")
+        """One event that crashes the engine, then (counts begin anew) one that is rejected, one that hangs; one subscription paused."""
         self.produce("x", headers={"event-id": "poison-1", "debug": "segv"}, topic=self.topic + "-mail")
         wait("a crash", lambda: d.status()["engine"]["restarts"] >= 1)
         wait("its letter", lambda: (d.subscription(1) or {}).get("counts", {}).get("dead_letters", {}).get("crashed") == 1)
+        self.produce("x", headers={"event-id": "order-17<b>", "debug": "reject"}, topic=self.topic + "-orders")
+        wait("the other one", lambda: d.subscription()["counts"]["dead_letters"]["rejected"] == 1)
         self.assertEqual(d.semel("pause", "audit", "--admin", d.socket).returncode, 0)
         self.produce("x", headers={"event-id": "letter-4711", "debug": "hang"}, topic=self.topic + "-mail")
 
@@ -125,6 +128,7 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
             wait("the rate", lambda: number(browser.run(VALUES)["billing"]["Consumed"]) > 500, 30)
             self.compare(page, browser)
             self.pictures(browser, "trouble")
+            self.look_at_table(d)
         finally:
             load.kill()
             load.wait()
@@ -168,6 +172,34 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
         rate = number(browser.run(VALUES)["billing"]["Consumed"])
         self.assertTrue(1000 < rate < 4000, rate)
         self.assertEqual(browser.log("browser"), [])
+
+    def look_at_table(self, d):
+        """The same in a shell: colours on a terminal alone, and never a colour without its word."""
+        plain = d.semel("status", "--admin", d.socket).stdout
+        self.assertNotIn("\x1b", plain)
+        self.assertRegex(plain, r"node eos-1, semel \S+, pid \d+, up \d+ s: stuck\n")
+        self.assertRegex(plain, r"SUBSCRIPTION +STATE +IN FLIGHT .*\nbilling +running +\d+ ")
+        self.assertIn("mail: stuck: no progress for", plain)
+        self.assertIn("    semel dlq add mail letter-4711    to put it aside", plain)
+        self.assertRegex(plain, r"send +debug 1.0.0 +1 of 2 +1 .* stuck\n")
+        self.assertIn("crashed: handler send,", plain)
+        # The columns stand below their titles.
+        head, *rows = plain.split("\n\n")[1].splitlines()
+        self.assertEqual({row.index(row.split()[1]) for row in rows}, {head.index("STATE")})
+        master, slave = pty.openpty()
+        subprocess.run([SEMEL, "status", "--admin", d.socket], stdout=slave, check=True)
+        os.close(slave)
+        coloured = b""
+        with contextlib.suppress(OSError):
+            while chunk := os.read(master, 65536):
+                coloured += chunk
+        os.close(master)
+        self.assertIn(b"\x1b[32mrunning\x1b[0m", coloured)
+        self.assertIn(b"\x1b[1;31mstuck\x1b[0m", coloured)
+        picture = os.environ.get("SEMEL_PICTURES")
+        if picture:
+            with open(os.path.join(picture, "status.txt"), "w", encoding="utf-8") as f:
+                f.write(plain)
 
     def restart(self, d, browser):
         self.assertEqual(browser.run("return document.getElementById('away').hidden"), True)
