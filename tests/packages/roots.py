@@ -33,7 +33,7 @@ def sources():
 class Root:
     """One release of Debian, minimal.  close() leaves nothing."""
 
-    def __init__(self, release):
+    def __init__(self, release, update=True):
         self.release = release
         self.folder = tempfile.mkdtemp(prefix="semel-root-")
         self.path = os.path.join(self.folder, "root")
@@ -46,7 +46,8 @@ class Root:
         for name in ("resolv.conf", "hosts"):
             shutil.copy("/etc/" + name, self.path + "/etc/" + name)
         run(["mount", "-t", "proc", "proc", self.path + "/proc"])
-        self.apt("update")
+        if update:
+            self.apt("update")
 
     def make(self, archive):
         uri, security = sources()
