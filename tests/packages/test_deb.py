@@ -158,6 +158,35 @@ routes = {{ all = {{ subscription = "main"; handler = "effects"; }}; }};
     def test_debian_12_used_upgraded_purged(self):
         self.in_a_root("bookworm", self.debs, build(self.out + "/newer", "--version", "0.1.1"))
 
+    @unittest.skipUnless(LONG, "SEMEL_LONG")
+    def test_from_nothing_to_an_installed_handler(self):
+        """Only semel-dev and a compiler: a project, its test, a try, its package, installed."""
+        root = Root("bookworm")
+        self.addCleanup(root.close)
+        root.apt("install", "gcc", "g++", "cmake", "make", "file", *root.bring([self.debs["semel"], self.debs["semel-dev"]]))
+        begin = time.monotonic()
+        for line in ("semel new ship", "cmake -S ship -B ship/build", "cmake --build ship/build", "ctest --test-dir ship/build",
+                     "semel try ship/build/ship.so --events ship/events.jsonl --duplicates 20% --crash-after 5",
+                     "cd ship/build && cpack -G DEB", "dpkg -i ship/build/*.deb", "semel check", "semel handlers"):
+            start = time.monotonic()
+            out = root.run("sh", "-c", "cd /root && " + line)
+            print(f"\n$ {line}    # {time.monotonic() - start:.1f} s\n" + "\n".join(out.strip().split("\n")[-8:]))
+        print(f"all commands: {time.monotonic() - begin:.1f} s")
+
+    @unittest.skipUnless(LONG, "SEMEL_LONG")
+    def test_debian_13_built_there_used_upgraded_purged(self):
+        maker = Root("trixie")
+        self.addCleanup(maker.close)
+        maker.bring([SOURCE + "/packaging/install-needs"], "/src/packaging")
+        maker.apt("install", "git", "file", "xz-utils")
+        maker.run("/src/packaging/install-needs", "packages")
+        shutil.rmtree(maker.path + "/src")
+        run(["git", "-c", "safe.directory=*", "clone", "-q", SOURCE, maker.path + "/src"])
+        for out, words in (("/out", ()), ("/newer", ("--version", "0.1.1"))):
+            maker.run("sh", "-c", f"git config --global safe.directory '*'; /src/packaging/build deb --out {out} {' '.join(words)}")
+        debs, newer = ({os.path.basename(f).split("_")[0]: f for f in glob.glob(maker.path + out + "/*.deb")} for out in ("/out", "/newer"))
+        self.in_a_root("trixie", debs, newer)
+
 
 if __name__ == "__main__":
     main()
