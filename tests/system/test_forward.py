@@ -59,17 +59,22 @@ class Forward(SystemTest):
 
     def test_kill_9(self):
         """Each id is there at least once, and once for whoever takes each derived id once."""
-        count, kills = (50000, 10) if LONG else (5000, 3)
+        count, kills = (100000, 10) if LONG else (20000, 3)
         redis = self.redis()
         self.make(4)
-        d = self.forward(redis, sub='retry = { attempts = 50; backoff = "10ms"; };', workers=8)
         self.load("produce", "--count", count, "--keys", 500)
+        d = self.forward(redis, sub='retry = { attempts = 50; backoff = "10ms"; };', workers=8)
+
+        def published():
+            return sum(int(line.split()[1]) for line in self.load("ends", topic=self.out).splitlines())
+        killed_at = []
         for i in range(kills):
-            wait("some records", lambda i=i: (lag := d.lag()) is not None and lag < count - i * count // (kills + 1), 60)
+            killed_at.append(wait("some records", lambda i=i: (n := published()) > i * count // (kills + 1) and n, 60, 0.01))
             os.kill(wait("the engine", lambda: (d.status() or {}).get("engine", {}).get("pid")), signal.SIGKILL)
+        self.assertLess(killed_at[0], count)
         wait("the end", lambda: d.lag() == 0, 120)
         records = [(h["event-id"][0], h["semel.source_id"][0]) for _, _, h in self.letters(end=".out")]
-        print(f"{count} events, {kills} kill -9 of the engine: {len(records)} records, {len(set(records))} derived ids")
+        print(f"{count} events, kill -9 of the engine at {killed_at} records: {len(records)} records, {len(set(records))} derived ids")
         self.assertEqual(len({source for _, source in records}), count)
         self.assertEqual(len(set(records)), count)
         self.assertEqual(len({derived for derived, _ in records}), count)
