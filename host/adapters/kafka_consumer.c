@@ -114,12 +114,24 @@ static void assigned(struct kafka_consumer *k, rd_kafka_topic_partition_list_t *
 	if (r < 0)
 		for (int i = 0; i < list->cnt; i++)
 			list->elems[i].offset = RD_KAFKA_OFFSET_END;
-	k->source.unresolved = r == -EAGAIN;
+	k->source.unresolved = k->source.unresolved || r == -EAGAIN;
 	native_assign(k, list, true);
 	/* Not to be consumed: they stay ours, so that nobody else takes them past the trouble, and stand still. */
 	if (r < 0)
 		rd_kafka_pause_partitions(k->rk, list);
 	free(ours);
+}
+
+static bool has_assignment(struct kafka_consumer *k)
+{
+	rd_kafka_topic_partition_list_t *list;
+	bool has = true;
+
+	if (rd_kafka_assignment(k->rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		has = list->cnt > 0;
+		rd_kafka_topic_partition_list_destroy(list);
+	}
+	return has;
 }
 
 static void rebalance(
@@ -137,6 +149,11 @@ static void rebalance(
 	    err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS || rd_kafka_assignment_lost(rk) != 0);
 	free(ours);
 	native_assign(k, list, false);
+	if (k->source.unresolved) {
+		/* A pause outlives the assignment. */
+		rd_kafka_resume_partitions(k->rk, list);
+		k->source.unresolved = has_assignment(k);
+	}
 }
 
 /* ---- Other callbacks */
@@ -216,7 +233,6 @@ static int rejoin(struct source *s, char *why, size_t size)
 {
 	struct kafka_consumer *k = consumer_of(s);
 
-	s->unresolved = false;
 	rd_kafka_unsubscribe(k->rk);
 	return subscribe(s, why, size);
 }

@@ -157,7 +157,7 @@ static void resolve_again(struct poller *p, struct mono now)
 		    "the start positions of group %s cannot be read or committed now; tried again",
 		    p->s->conf->group);
 	} else if (!mono_before(now, p->resolve_at)) {
-		p->resolve_at = MONO_NEVER;
+		p->resolve_at = mono_add_ms(now, AGAIN_MS);
 		if (p->source->ops->rejoin(p->source, why, sizeof(why)) < 0)
 			poller_set_state(p, SUB_BLOCKED, "%s", why);
 	}
