@@ -91,11 +91,14 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
         self.things.insert(0, browser)
         return d, browser
 
-    def trouble(self, d):
-        """One event that crashes the engine, then (counts begin anew) one that is rejected, one that hangs; one subscription paused."""
+    def crash(self, d):
+        """One event that ends the engine, while no other runs that could have; the next engine's counts begin anew."""
         self.produce("x", headers={"event-id": "poison-1", "debug": "segv"}, topic=self.topic + "-mail")
         wait("a crash", lambda: d.status()["engine"]["restarts"] >= 1)
         wait("its letter", lambda: (d.subscription(1) or {}).get("counts", {}).get("dead_letters", {}).get("crashed") == 1)
+
+    def trouble(self, d):
+        """One event that is rejected, one that hangs; one subscription paused."""
         self.produce("x", headers={"event-id": "order-17<b>", "debug": "reject"}, topic=self.topic + "-orders")
         wait("the other one", lambda: d.subscription()["counts"]["dead_letters"]["rejected"] == 1)
         self.assertEqual(d.semel("pause", "audit", "--admin", d.socket).returncode, 0)
@@ -119,6 +122,7 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
     def test_shows_what_the_host_does_and_outlives_it(self):
         d, browser = self.begin()
         browser.open(self.base + "/")
+        self.crash(d)
         load = subprocess.Popen([LOAD, "produce", "--brokers", self.brokers, "--topic", self.topic + "-orders", "--count", "60000",
                                  "--keys", "500", "--rate", "2000"], stdout=subprocess.DEVNULL)
         try:
