@@ -36,8 +36,8 @@ static struct bytes native_header(struct message *m, const char *name)
 static bool native_header_at(struct message *m, size_t i, const char **ret_name, struct bytes *ret_value)
 {
 	rd_kafka_headers_t *headers = headers_of(m);
-	const void *value;
-	size_t size;
+	const void *value = NULL; /* gcc 14 does not see that the call below sets it */
+	size_t size = 0;
 
 	if (headers == NULL ||
 	    rd_kafka_header_get_all(headers, i, ret_name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
