@@ -4,6 +4,7 @@ The system's libraries are not there as rpms: a stub says that they are.
 """
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,22 @@ class Rpm(unittest.TestCase):
         status, text = self.rpm(root, "-i", *files)
         self.assertEqual(status, 0, text)
 
+    def unpack(self, rpm):
+        folder = tempfile.mkdtemp(dir=self.folder)
+        run(["sh", "-c", f"cd {folder} && rpm2cpio {rpm} | cpio -id --quiet"])
+        return folder
+
+    def symbols_are_apart(self, rpms):
+        def build_id(f):
+            return re.search("Build ID: ([0-9a-f]+)", run(["readelf", "-n", f])).group(1)
+        symbols = self.unpack(rpms["semel-debuginfo"])
+        for name, path in (("semel", "/usr/bin/semeld"), ("semel-handler-file", "/usr/lib64/semel/handlers/file.so")):
+            stripped = self.unpack(rpms[name]) + path
+            self.assertNotIn(".debug_info", run(["readelf", "-SW", stripped]))
+            found, = glob.glob(f"{symbols}/usr/lib/debug{path}-*.debug")
+            self.assertIn(".debug_info", run(["readelf", "-SW", found]))
+            self.assertEqual(build_id(stripped), build_id(found))
+
     def test_built_installed_verified(self):
         rpms = self.build()
         self.assertIn("semel-abi = 1.0", run(["rpm", "-qp", "--provides", rpms["semel"]]))
@@ -65,6 +82,7 @@ class Rpm(unittest.TestCase):
         self.assertIn("(semel-abi >= 1.0 with semel-abi < 2)", run(["rpm", "-qp", "--requires", rpms["semel-handler-file"]]))
         lint = subprocess.run(["rpmlint", "-c", SOURCE + "/packaging/rpmlint.toml", *rpms.values()], capture_output=True, text=True, check=False)
         self.assertIn(" 0 errors", lint.stdout, lint.stdout + lint.stderr)
+        self.symbols_are_apart(rpms)
         root = Root("bookworm", update=False)
         self.addCleanup(root.close)
         os.makedirs(root.path + "/var/lib/rpm", exist_ok=True)
