@@ -1,4 +1,4 @@
-"""The debs: built, judged, installed into clean roots of Debian, used, upgraded while events flow, purged.
+"""The debs: built, judged, installed into clean roots of Debian, used under the unit's restrictions, upgraded while events flow, purged.
 
 SEMEL_LONG=1: Debian 13, too, with debs built there; reproducible builds; a handler from `semel new` to its package.
 """
@@ -123,9 +123,13 @@ routes = {{ all = {{ subscription = "main"; handler = "effects"; }}; }};
 ''')
         root.run("chown", "root:semel", "/etc/semel/semel.conf")
 
+    def confined(self, root, *program, drop_in=None):
+        """What the installed unit allows, as far as that goes without systemd."""
+        units = root.path + "/lib/systemd/system/semel.service" + ("" if drop_in is None else "," + drop_in)
+        return ["unshare", "--mount", "--ipc", "--propagation", "private", sys.executable, HERE + "/confine.py", root.path, units, *program]
+
     def start(self, root):
-        daemon = subprocess.Popen(root.words("setpriv", "--reuid=semel", "--regid=semel", "--init-groups", "semeld"),
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        daemon = subprocess.Popen(self.confined(root, "/usr/bin/semeld"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(self.end, daemon)
         return daemon
 
@@ -142,6 +146,34 @@ routes = {{ all = {{ subscription = "main"; handler = "effects"; }}; }};
         except FileNotFoundError:
             return []
 
+    def the_unit_holds(self, root):
+        """What follows would prove nothing if the restrictions were not in force; and the drop-in of exec lifts its part."""
+        root.put("/opt/team/program", "#!/bin/sh\necho the program ran\n")
+        os.chmod(root.path + "/opt/team/program", 0o755)
+        tried = r'''
+id -un
+grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status
+echo x >/etc/semel/x
+echo x >/var/log/semel/probe && rm /var/log/semel/probe && echo logs are written
+ls /root
+head -c 9 /proc/meminfo
+/opt/team/program
+perl -MSocket -e 'socket(S, 16, 3, 0) or print "netlink: $!\n"; socket(S, 2, 1, 0) and print "inet works\n";
+syscall(9, 0, 4096, 7, 0x22, -1, 0) > 0 and print "writable code\n"; syscall(165, 0, 0, 0, 0, 0) == 0 or print "mount: $!\n";
+syscall(272, 0x10000000) == 0 or print "unshare: $!\n"; syscall(141, 0, 0, 5) == 0 and print "priorities\n"'
+exit 0'''
+        held, lifted = (subprocess.run(self.confined(root, "/bin/sh", "-c", tried, drop_in=d), capture_output=True, text=True, check=True)
+                        for d in (None, SOURCE + "/packaging/systemd/exec.conf"))
+        for done in (held, lifted):
+            for said in ("semel\n", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "logs are written", "inet works",
+                         "netlink: Address family not supported", "mount: Operation not permitted", "unshare: Operation not permitted"):
+                self.assertIn(said, done.stdout)
+            self.assertIn("/etc/semel/x: Read-only file system", done.stderr)
+            self.assertRegex(done.stderr, "/root.*Permission denied")
+        for said in ("the program ran", "writable code", "priorities", "MemTotal"):
+            self.assertNotIn(said, held.stdout)
+            self.assertIn(said, lifted.stdout)
+
     def in_a_root(self, release, debs, newer):
         root = Root(release)
         self.addCleanup(root.close)
@@ -155,10 +187,14 @@ routes = {{ all = {{ subscription = "main"; handler = "effects"; }}; }};
         root.apt("install", *root.bring([debs["semel"], debs["semel-handler-file"], debs["semel-handler-log"]]))
         print(f"\n{release}: installed in {time.monotonic() - begin:.1f} s")
         root.run("semel", "check")
+        self.the_unit_holds(root)
         self.configure(root, port)
         daemon = self.start(root)
         wait("running", lambda: '"state":"running"' in subprocess.run(root.words("semel", "status", "--json"), capture_output=True, text=True,
                                                                        check=False).stdout, 60)
+        for pid in (daemon.pid, json.loads(root.run("semel", "status", "--json"))["engine"]["pid"]):
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                self.assertIn("Seccomp:\t2", f.read())
         produce = subprocess.Popen([LOAD, "produce", "--brokers", self.brokers, "--topic", self.topic, "--count", str(COUNT),
                                     "--keys", "50", "--rate", "2000"], stdout=subprocess.DEVNULL)
         self.addCleanup(produce.wait)
