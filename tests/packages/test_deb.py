@@ -92,6 +92,15 @@ class Deb(SystemTest):
                               check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_the_minor_is_the_plugins_own(self):
+        plugin = self.folder + "/x.so"
+        text = "const struct { unsigned long long magic; unsigned short major, minor; } semel_handler = { 1, 1, %s };"
+        for minor in ("0", "7", "300"):
+            run(["gcc", "-shared", "-x", "c", "-o", plugin, "-"], input=text % minor)
+            for kind, said in (("deb", f"semel-abi-1 (>= 1.{minor})"), ("rpm", f"(semel-abi >= 1.{minor} with semel-abi < 2)")):
+                self.assertEqual(run(["cmake", "-D", "KIND=" + kind, "-D", "FILE=" + plugin, "-P", SOURCE + "/sdk/cmake/SemelAbi.cmake"]),
+                                 said + "\n")
+
     def test_the_unit_is_tight(self):
         with open(SOURCE + "/packaging/systemd/semel.service", encoding="utf-8") as f:
             text = f.read().replace("/usr/bin/semeld -c /etc/semel/semel.conf", "/usr/bin/true").replace("/usr/bin/semel ", "/usr/bin/true ")
