@@ -255,8 +255,17 @@ exit 0'''
         root.apt("remove", "semel-handler-file", "semel-handler-log", "semel")
         for path in ("semel.conf", "conf.d/file.conf", "conf.d/ours.conf"):
             self.assertTrue(os.path.exists(root.path + "/etc/semel/" + path), path)
+        disk = root.path + "/var/log/semel"     # a file system of its own
+        shutil.rmtree(disk)
+        os.mkdir(disk)
+        run(["mount", "-t", "tmpfs", "tmpfs", disk])
+        self.addCleanup(subprocess.run, ["umount", disk], check=False, capture_output=True)
+        root.put("/var/log/semel/effects.jsonl", "{}\n")
         # What a handler package still has there is not semel's to purge.
         root.run("dpkg", "--purge", "semel")
+        self.assertEqual(os.listdir(disk), [])
+        run(["umount", disk])
+        os.rmdir(disk)
         self.assertEqual(sorted(os.listdir(root.path + "/etc/semel/conf.d")), ["file.conf", "log.conf"])
         self.assertFalse(os.path.islink(link))
         root.run("dpkg", "--purge", "semel-handler-file", "semel-handler-log")
