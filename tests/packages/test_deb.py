@@ -79,7 +79,8 @@ class Deb(SystemTest):
             self.assertIn(f"semel-abi-{abi.split('.', maxsplit=1)[0]} (>= {abi})", field(name, "Depends"))
             listed = run(["dpkg-deb", "-c", self.debs[name]])
             self.assertIn(f"/semel/handlers/{h}.so", listed)
-            self.assertIn(f"./etc/semel/conf.d/{h}.conf", listed)
+            self.assertEqual(run(["dpkg-deb", "-I", self.debs[name], "conffiles"]).strip(), f"/etc/semel/conf.d/{h}.conf")
+            self.assertIn(name + "-dbgsym", self.debs)
             control = run(["sh", "-c", f"dpkg-deb --ctrl-tarfile {self.debs[name]} | tar -t"])
             for script in ("preinst", "postinst", "prerm", "postrm"):
                 self.assertNotIn(script, control)
