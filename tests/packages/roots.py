@@ -1,4 +1,6 @@
 """Clean Debian roots: made by debootstrap, kept as an archive in ~/.cache/semel, removed with all that was put there."""
+import ctypes
+import functools
 import glob
 import os
 import re
@@ -17,6 +19,15 @@ def run(words, **options):
     return done.stdout
 
 
+@functools.cache
+def own_mounts():
+    """What is mounted from here on is seen by this process and its children, and ends with them, however they end."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x20000) != 0:      # CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare: roots need root")
+    run(["mount", "--make-rprivate", "/"])
+
+
 def sources():
     """Where apt of this machine gets Debian from: (URI, URI of security or None)."""
     text = ""
@@ -27,17 +38,27 @@ def sources():
     found = re.findall(r"(?:^deb\s+(?:\[[^]]*\]\s+)?|^URIs:\s*)(\S+)", text, re.M)
     uris = [u for u in found if re.search(r"/debian/?$", u)]
     security = [u for u in found if u.rstrip("/").endswith("debian-security")]
-    return (uris or ["http://deb.debian.org/debian"])[0], (security or [None])[0]
+    if not uris:
+        raise AssertionError("no URI that ends in /debian in apt's sources: a root cannot be made")
+    return uris[0], (security or [None])[0]
 
 
 class Root:
     """One release of Debian, minimal.  close() leaves nothing."""
 
     def __init__(self, release, update=True):
+        own_mounts()
         self.release = release
         self.folder = tempfile.mkdtemp(prefix="semel-root-")
         self.path = os.path.join(self.folder, "root")
-        archive = os.path.join(CACHE, f"debian-{release}.tar")
+        try:
+            self.open(update)
+        except BaseException:
+            self.close()
+            raise
+
+    def open(self, update):
+        archive = os.path.join(CACHE, f"debian-{self.release}.tar")
         os.makedirs(CACHE, exist_ok=True)
         if not os.path.exists(archive) or time.time() - os.path.getmtime(archive) > 7 * 86400:
             self.make(archive)
