@@ -1,4 +1,5 @@
 """Clean Debian roots: made by debootstrap, kept as an archive in ~/.cache/semel, removed with all that was put there."""
+import atexit
 import ctypes
 import functools
 import glob
@@ -51,11 +52,8 @@ class Root:
         self.release = release
         self.folder = tempfile.mkdtemp(prefix="semel-root-")
         self.path = os.path.join(self.folder, "root")
-        try:
-            self.open(update)
-        except BaseException:
-            self.close()
-            raise
+        atexit.register(self.close)     # unittest runs no clean-up after Ctrl-C
+        self.open(update)
 
     def open(self, update):
         archive = os.path.join(CACHE, f"debian-{self.release}.tar")
