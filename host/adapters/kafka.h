@@ -2,7 +2,7 @@
  *
  * kafka_consumer.c: one consumer of one subscription, driven by its poller.
  * kafka_producer.c: one producer of the engine, for dead letters.
- * kafka_admin.c:    what commands ask a cluster.
+ * kafka_admin.c:    what commands ask a cluster.  kafka_offsets.c: of a group.
  * The binding facts (no batch call, store-only commits, epochs, pause and
  * wake) are in docs/kafka.md.
  *
@@ -32,8 +32,6 @@ int kafka_producer_send(struct kafka_producer *k, const char *topic, struct byte
     const struct header *headers, size_t n, int64_t timestamp_ms, void *cookie);
 /* The cluster's id, copied; -errno while it is not known. */
 int kafka_producer_cluster(struct kafka_producer *k, int timeout_ms, char *ret_id, size_t size);
-/* Has this group committed any offset, of any topic?  1, 0, or -errno with `why`. */
-int kafka_producer_group_used(struct kafka_producer *k, const char *group, int timeout_ms, char *why, size_t size);
 /* Waits for acks up to timeout_ms, then destroys; takes k; NULL is allowed. */
 void kafka_producer_close(struct kafka_producer *k, int timeout_ms);
 /* The same as a struct sink, for the engine. */
@@ -46,8 +44,12 @@ int kafka_admin_topic_exists(struct kafka_admin *k, const char *topic, int timeo
 int kafka_admin_create_topic(struct kafka_admin *k, const char *topic, int partitions, int timeout_ms, char *why,
     size_t size);
 int kafka_admin_cluster(struct kafka_admin *k, int timeout_ms, char *ret_id, size_t size);	/* 0 or -errno */
-/* As kafka_producer_group_used. */
-int kafka_admin_group_used(struct kafka_admin *k, const char *group, int timeout_ms, char *why, size_t size);
+/* A client of that group, which never joins it, borrows its name.  Only such a one may ask for a group: in one without,
+ * librdkafka (2.0.2, and newer ones) follows a NULL pointer when the broker answers that it is not the coordinator, as a
+ * new one does, or one after a failover. */
+int kafka_admin_of_group(const struct config *c, const char *group, struct kafka_admin **ret_admin, char *why, size_t size);
+/* Has this group committed any offset, of any topic?  Asked by a client of its own.  1, 0, or -errno with `why`. */
+int kafka_group_used(const struct config *c, const char *group, int timeout_ms, char *why, size_t size);
 /* One setting of a topic; -EACCES, -ENOENT, -EIO. */
 int kafka_admin_topic_config(struct kafka_admin *k, const char *topic, const char *name, int timeout_ms,
     char *ret_value, size_t size);

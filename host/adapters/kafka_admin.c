@@ -8,16 +8,17 @@
 
 static const struct kafka_default none[] = { { NULL, NULL } };
 
-int kafka_admin_new(const struct config *c, struct kafka_admin **ret_admin, char *why, size_t size)
+static int make(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *group,
+    struct kafka_admin **ret_admin, char *why, size_t size)
 {
 	struct kafka_admin *k = calloc(1, sizeof(*k));
-	rd_kafka_conf_t *conf = kafka_conf_new(c, none, &c->producer, none, why, size);
 
 	if (k == NULL || conf == NULL) {
 		free(k);
 		return -EINVAL;
 	}
-	k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, size);
+	k->group = group;
+	k->rk = rd_kafka_new(type, conf, why, size);
 	if (k->rk == NULL) {
 		rd_kafka_conf_destroy(conf);
 		free(k);
@@ -25,6 +26,22 @@ int kafka_admin_new(const struct config *c, struct kafka_admin **ret_admin, char
 	}
 	*ret_admin = k;
 	return 0;
+}
+
+int kafka_admin_new(const struct config *c, struct kafka_admin **ret_admin, char *why, size_t size)
+{
+	return make(RD_KAFKA_PRODUCER, kafka_conf_new(c, none, &c->producer, none, why, size), NULL,
+	    ret_admin, why, size);
+}
+
+int kafka_admin_of_group(
+    const struct config *c, const char *group, struct kafka_admin **ret_admin, char *why, size_t size)
+{
+	const struct kafka_default owned[] = { { "group.id", group }, { "client.id", c->node },
+		{ NULL, NULL } };
+
+	return make(
+	    RD_KAFKA_CONSUMER, kafka_conf_new(c, none, NULL, owned, why, size), group, ret_admin, why, size);
 }
 
 int kafka_admin_topic_exists(struct kafka_admin *k, const char *topic, int timeout_ms)
@@ -76,64 +93,7 @@ int kafka_admin_create_topic(
 	return r;
 }
 
-/* ---- Asking about groups, topics, the cluster */
-
-static int any_offset(rd_kafka_event_t *e, char *why, size_t size)
-{
-	const rd_kafka_group_result_t **groups;
-	const rd_kafka_topic_partition_list_t *list;
-	size_t n = 0;
-
-	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-	    rd_kafka_event_ListConsumerGroupOffsets_result(e), &n);
-	if (n != 1)
-		return -EIO;
-	if (rd_kafka_group_result_error(groups[0]) != NULL) {
-		snprintf(why, size, "%s", rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
-		/* A group that nobody has made yet has none. */
-		return rd_kafka_error_code(rd_kafka_group_result_error(groups[0])) ==
-			       RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND
-			   ? 0
-			   : -EIO;
-	}
-	list = rd_kafka_group_result_partitions(groups[0]);
-	for (int i = 0; list != NULL && i < list->cnt; i++)
-		if (list->elems[i].offset >= 0)
-			return 1;
-	return 0;
-}
-
-int kafka_group_used(rd_kafka_t *rk, const char *group, int timeout_ms, char *why, size_t size)
-{
-	rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
-	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(
-	    rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-	rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
-	rd_kafka_event_t *e;
-	char text[64];
-	int r = -EIO;
-
-	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
-	rd_kafka_ListConsumerGroupOffsets(rk, &ask, 1, options, q);
-	e = rd_kafka_queue_poll(q, timeout_ms + 500);
-	if (e == NULL)
-		snprintf(why, size, "no answer");
-	else if (rd_kafka_event_error(e) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		snprintf(why, size, "%s", rd_kafka_event_error_string(e));
-	else
-		r = any_offset(e, why, size);
-	if (e != NULL)
-		rd_kafka_event_destroy(e);
-	rd_kafka_queue_destroy(q);
-	rd_kafka_AdminOptions_destroy(options);
-	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-	return r;
-}
-
-int kafka_admin_group_used(struct kafka_admin *k, const char *group, int timeout_ms, char *why, size_t size)
-{
-	return kafka_group_used(k->rk, group, timeout_ms, why, size);
-}
+/* ---- Asking about topics, the cluster */
 
 int kafka_admin_cluster(struct kafka_admin *k, int timeout_ms, char *ret_id, size_t size)
 {
@@ -190,6 +150,7 @@ void kafka_admin_free(struct kafka_admin *k)
 {
 	if (k == NULL)
 		return;
-	rd_kafka_destroy(k->rk);
+	/* A consumer that never joined has nothing to leave. */
+	rd_kafka_destroy_flags(k->rk, k->group != NULL ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
 	free(k);
 }

@@ -14,6 +14,7 @@
 
 struct kafka_admin {
 	rd_kafka_t *rk;
+	const char *group;		/* it is of this group; NULL: of none, and may not ask for one */
 };
 
 #endif

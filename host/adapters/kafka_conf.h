@@ -23,7 +23,4 @@ rd_kafka_conf_t *kafka_conf_new(const struct config *c, const struct kafka_defau
 /* librdkafka's log lines go to ours. */
 void kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
 
-/* Has this group committed any offset, of any topic?  1, 0, or -errno with `why` (kafka_admin.c). */
-int kafka_group_used(rd_kafka_t *rk, const char *group, int timeout_ms, char *why, size_t size);
-
 #endif

@@ -2,18 +2,19 @@
 
 #include "adapters/kafka_admin_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ASK_MS 10000
 
-/* ---- One admin request */
+/* ---- Requests */
 
 /* What came of a request that was put to q: an event without an error, or NULL with `why`. */
-static rd_kafka_event_t *answer(rd_kafka_queue_t *q, char *why, size_t size)
+static rd_kafka_event_t *answer(rd_kafka_queue_t *q, int timeout_ms, char *why, size_t size)
 {
-	rd_kafka_event_t *e = rd_kafka_queue_poll(q, ASK_MS);
+	rd_kafka_event_t *e = rd_kafka_queue_poll(q, timeout_ms);
 
 	if (e == NULL) {
 		snprintf(why, size, "no answer");
@@ -24,6 +25,79 @@ static rd_kafka_event_t *answer(rd_kafka_queue_t *q, char *why, size_t size)
 	snprintf(why, size, "%s", rd_kafka_event_error_string(e));
 	rd_kafka_event_destroy(e);
 	return NULL;
+}
+
+/* The offsets of the one group that was asked for; NULL: it has none yet.  -EIO with `why`. */
+static int committed_in(
+    rd_kafka_event_t *e, const rd_kafka_topic_partition_list_t **ret_list, char *why, size_t size)
+{
+	const rd_kafka_group_result_t **groups;
+	const rd_kafka_error_t *error;
+	size_t n = 0;
+
+	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+	    rd_kafka_event_ListConsumerGroupOffsets_result(e), &n);
+	if (n != 1)
+		return -EIO;
+	error = rd_kafka_group_result_error(groups[0]);
+	/* A group that nobody has made yet has none. */
+	if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+		snprintf(why, size, "%s", rd_kafka_error_string(error));
+		return -EIO;
+	}
+	*ret_list = error != NULL ? NULL : rd_kafka_group_result_partitions(groups[0]);
+	return 0;
+}
+
+/* All offsets that the client's group has committed, lent to `take`. */
+static int ask_committed(struct kafka_admin *k, int timeout_ms,
+    void (*take)(void *arg, const rd_kafka_topic_partition_t *tp), void *arg, char *why, size_t size)
+{
+	rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(k->group, NULL);
+	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(
+	    k->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
+	const rd_kafka_topic_partition_list_t *list = NULL;
+	rd_kafka_event_t *e;
+	char text[64];
+	int r = -EIO;
+
+	assert(k->group != NULL);
+	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
+	rd_kafka_ListConsumerGroupOffsets(k->rk, &ask, 1, options, q);
+	e = answer(q, timeout_ms + 500, why, size);
+	if (e != NULL) {
+		r = committed_in(e, &list, why, size);
+		for (int i = 0; list != NULL && i < list->cnt; i++)
+			if (list->elems[i].offset >= 0)
+				take(arg, &list->elems[i]);
+		rd_kafka_event_destroy(e);
+	}
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
+	return r;
+}
+
+/* ---- Whether it was used */
+
+static void take_any(void *arg, const rd_kafka_topic_partition_t *tp)
+{
+	(void)tp;
+	*(bool *)arg = true;
+}
+
+int kafka_group_used(const struct config *c, const char *group, int timeout_ms, char *why, size_t size)
+{
+	struct kafka_admin *k;
+	bool used = false;
+	int r = kafka_admin_of_group(c, group, &k, why, size);
+
+	if (r < 0)
+		return r;
+	r = ask_committed(k, timeout_ms, take_any, &used, why, size);
+	kafka_admin_free(k);
+	return r < 0 ? r : used;
 }
 
 /* ---- Where it stands */
@@ -71,49 +145,20 @@ static int find_partitions(struct kafka_admin *k, bool (*wanted)(void *arg, cons
 	return 0;
 }
 
-static void take_committed(
-    struct group_place *list, size_t n, const rd_kafka_topic_partition_list_t *committed)
+struct places {
+	struct group_place *list;
+	size_t n;
+};
+
+static void take_committed(void *arg, const rd_kafka_topic_partition_t *tp)
 {
-	for (int i = 0; committed != NULL && i < committed->cnt; i++) {
-		struct group_place key = { .partition = committed->elems[i].partition }, *found;
+	struct places *p = arg;
+	struct group_place key = { .partition = tp->partition }, *found;
 
-		snprintf(key.topic, sizeof(key.topic), "%s", committed->elems[i].topic);
-		found = bsearch(&key, list, n, sizeof(*list), by_place);
-		if (found != NULL && committed->elems[i].offset >= 0)
-			found->committed = committed->elems[i].offset;
-	}
-}
-
-static int find_committed(
-    struct kafka_admin *k, const char *group, struct group_place *list, size_t n, char *why, size_t size)
-{
-	rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, NULL);
-	rd_kafka_queue_t *q = rd_kafka_queue_new(k->rk);
-	const rd_kafka_group_result_t **groups;
-	const rd_kafka_error_t *error;
-	rd_kafka_event_t *e;
-	size_t n_groups = 0;
-	int r = -EIO;
-
-	rd_kafka_ListConsumerGroupOffsets(k->rk, &ask, 1, NULL, q);
-	e = answer(q, why, size);
-	if (e != NULL) {
-		groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-		    rd_kafka_event_ListConsumerGroupOffsets_result(e), &n_groups);
-		error = n_groups == 1 ? rd_kafka_group_result_error(groups[0]) : NULL;
-		r = n_groups == 1 && (error == NULL ||
-					 rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-			? 0
-			: -EIO;
-		if (r == 0)
-			take_committed(list, n, rd_kafka_group_result_partitions(groups[0]));
-		else if (error != NULL)
-			snprintf(why, size, "group %s: %s", group, rd_kafka_error_string(error));
-		rd_kafka_event_destroy(e);
-	}
-	rd_kafka_queue_destroy(q);
-	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-	return r;
+	snprintf(key.topic, sizeof(key.topic), "%s", tp->topic);
+	found = bsearch(&key, p->list, p->n, sizeof(*p->list), by_place);
+	if (found != NULL)
+		found->committed = tp->offset;
 }
 
 static int find_ends(struct kafka_admin *k, struct group_place *list, size_t n, char *why, size_t size)
@@ -131,23 +176,22 @@ static int find_ends(struct kafka_admin *k, struct group_place *list, size_t n, 
 	return 0;
 }
 
-int kafka_admin_places(struct kafka_admin *k, const char *group, bool (*wanted)(void *arg, const char *topic),
-    void *arg, struct group_place **ret_places, size_t *ret_n, char *why, size_t size)
+int kafka_admin_places(struct kafka_admin *k, bool (*wanted)(void *arg, const char *topic), void *arg,
+    struct group_place **ret_places, size_t *ret_n, char *why, size_t size)
 {
-	struct group_place *list = NULL;
-	size_t n = 0;
-	int r = find_partitions(k, wanted, arg, &list, &n, why, size);
+	struct places p = { NULL, 0 };
+	int r = find_partitions(k, wanted, arg, &p.list, &p.n, why, size);
 
 	if (r == 0)
-		r = find_committed(k, group, list, n, why, size);
+		r = ask_committed(k, ASK_MS, take_committed, &p, why, size);
 	if (r == 0)
-		r = find_ends(k, list, n, why, size);
+		r = find_ends(k, p.list, p.n, why, size);
 	if (r < 0) {
-		free(list);
+		free(p.list);
 		return r;
 	}
-	*ret_places = list;
-	*ret_n = n;
+	*ret_places = p.list;
+	*ret_n = p.n;
 	return 0;
 }
 
@@ -182,7 +226,7 @@ static bool is_busy(rd_kafka_resp_err_t err)
 	       err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
 }
 
-static int moved(rd_kafka_event_t *e, const char *group, char *why, size_t size)
+static int moved(rd_kafka_event_t *e, char *why, size_t size)
 {
 	const rd_kafka_topic_partition_list_t *list;
 	const rd_kafka_group_result_t **groups;
@@ -200,12 +244,12 @@ static int moved(rd_kafka_event_t *e, const char *group, char *why, size_t size)
 		err = list->elems[i].err;
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return 0;
-	snprintf(why, size, "group %s: %s", group, rd_kafka_err2str(err));
+	snprintf(why, size, "%s", rd_kafka_err2str(err));
 	return is_busy(err) ? -EBUSY : -EIO;
 }
 
-int kafka_admin_move(struct kafka_admin *k, const char *group, const struct topic_partition *list, size_t n,
-    char *why, size_t size)
+int kafka_admin_move(
+    struct kafka_admin *k, const struct topic_partition *list, size_t n, char *why, size_t size)
 {
 	rd_kafka_topic_partition_list_t *native = rd_kafka_topic_partition_list_new((int)n);
 	rd_kafka_AlterConsumerGroupOffsets_t *ask;
@@ -216,11 +260,11 @@ int kafka_admin_move(struct kafka_admin *k, const char *group, const struct topi
 	for (size_t i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add(native, list[i].topic, list[i].partition)->offset =
 		    list[i].offset;
-	ask = rd_kafka_AlterConsumerGroupOffsets_new(group, native);
+	ask = rd_kafka_AlterConsumerGroupOffsets_new(k->group, native);
 	rd_kafka_AlterConsumerGroupOffsets(k->rk, &ask, 1, NULL, q);
-	e = answer(q, why, size);
+	e = answer(q, ASK_MS, why, size);
 	if (e != NULL) {
-		r = moved(e, group, why, size);
+		r = moved(e, why, size);
 		rd_kafka_event_destroy(e);
 	}
 	rd_kafka_queue_destroy(q);

@@ -10,6 +10,7 @@
 
 struct kafka_producer {
 	struct sink sink;
+	const struct config *config;
 	rd_kafka_t *rk;
 	sink_ack_fn ack;
 	void *arg;
@@ -51,6 +52,7 @@ int kafka_producer_new(const struct config *c, sink_ack_fn ack, void *arg,
 
 	if (k == NULL)
 		return -ENOMEM;
+	k->config = c;
 	k->ack = ack;
 	k->arg = arg;
 	conf = kafka_conf_new(c, defaults, &c->producer, owned, why, size);
@@ -125,12 +127,6 @@ void kafka_producer_close(struct kafka_producer *k, int timeout_ms)
 	free(k);
 }
 
-int kafka_producer_group_used(
-    struct kafka_producer *k, const char *group, int timeout_ms, char *why, size_t size)
-{
-	return kafka_group_used(k->rk, group, timeout_ms, why, size);
-}
-
 /* ---- As a sink */
 
 static struct kafka_producer *producer_of(struct sink *s)
@@ -151,7 +147,7 @@ static int sink_cluster(struct sink *s, int timeout_ms, char *ret_id, size_t siz
 
 static int sink_group_used(struct sink *s, const char *group, int timeout_ms, char *why, size_t size)
 {
-	return kafka_producer_group_used(producer_of(s), group, timeout_ms, why, size);
+	return kafka_group_used(producer_of(s)->config, group, timeout_ms, why, size);
 }
 
 static void sink_close(struct sink *s, int timeout_ms)

@@ -210,13 +210,13 @@ static int move(struct offsets_job *j)
 		if (j->targets[i] != STAYS)
 			list[n++] = (struct topic_partition){ j->places[i].topic, j->places[i].partition,
 				j->targets[i] };
-	r = n == 0 ? 0 : kafka_admin_move(j->admin, j->sub->group, list, n, j->why, sizeof(j->why));
+	r = n == 0 ? 0 : kafka_admin_move(j->admin, list, n, j->why, sizeof(j->why));
 	free(list);
 	if (r == 0) {
 		fprintf(stderr, "moved %zu partitions of group %s\n", n, j->sub->group);
 		return EXIT_YES;
 	}
-	fprintf(stderr, "semel offsets: nothing was moved: %s\n", j->why);
+	fprintf(stderr, "semel offsets: nothing of group %s was moved: %s\n", j->sub->group, j->why);
 	if (r == -EBUSY)
 		fprintf(stderr,
 		    "The group has members: stop all its hosts. With static membership the broker counts them until "
@@ -226,8 +226,7 @@ static int move(struct offsets_job *j)
 
 static int work(struct offsets_job *j)
 {
-	int r = kafka_admin_places(
-	    j->admin, j->sub->group, is_wanted, j, &j->places, &j->n, j->why, sizeof(j->why));
+	int r = kafka_admin_places(j->admin, is_wanted, j, &j->places, &j->n, j->why, sizeof(j->why));
 
 	if (r < 0) {
 		fprintf(stderr, "semel offsets: %s\n", j->why);
@@ -260,7 +259,7 @@ static int run(const struct cli_options *o, const struct config *c)
 		fprintf(stderr, "semel offsets: there is no subscription %s in %s\n", o->argv[0], c->file);
 		return EXIT_NO;
 	}
-	if (kafka_admin_new(c, &j.admin, j.why, sizeof(j.why)) < 0)
+	if (kafka_admin_of_group(c, j.sub->group, &j.admin, j.why, sizeof(j.why)) < 0)
 		fprintf(stderr, "semel offsets: %s\n", j.why);
 	else
 		r = work(&j);

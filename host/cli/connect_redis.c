@@ -56,7 +56,7 @@ static void check_memory(struct checking *k, const struct config_subscription *s
 static void check_empty(struct checking *k, const struct config_subscription *sub)
 {
 	char why[256];
-	int used = kafka_admin_group_used(k->admin, sub->group, CONNECT_TIMEOUT_MS, why, sizeof(why));
+	int used = kafka_group_used(k->c, sub->group, CONNECT_TIMEOUT_MS, why, sizeof(why));
 
 	if (used > 0)
 		findings_add(k->f, AREA_REDIS, false, sub,

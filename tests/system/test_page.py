@@ -158,8 +158,7 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
         self.assertEqual([row[0] for row in page["billing"]["tables"][0]], [self.topic + "-orders", "0", "1", "2", "3"])
         self.assertIn("letter-4711", page["mail"]["Oldest unfinished"])
         self.assertRegex(page["billing"]["Memory of its server"], r"MiB\s+of 64.MiB")
-        # At least one: librdkafka 2.0.2 itself may end an engine that starts while its topics have no leaders yet.
-        self.assertRegex(page["Engine"]["Restarts"].split("\n")[0], r"^(1 restart|[0-9]+ restarts)$")
+        self.assertEqual(page["Engine"]["Restarts"].split("\n")[0], "1 restart")
         self.assertIn("SIGSEGV", page["Engine"]["all"])
         self.assertIn("poison-1", page["Engine"]["all"])
         self.assertEqual(page["Handlers"]["tables"][0][1][1], "1 of 2 workers")
