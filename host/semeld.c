@@ -4,9 +4,9 @@
  * forks the engine (engine/process.h) and keeps one running.
  */
 #include "adapters/config_file.h"
-#include "adapters/plugin.h"
 #include "adapters/servers.h"
 #include "cli/cli.h"
+#include "cli/opening.h"
 #include "engine/engine.h"
 #include "engine/status.h"
 #include "generated/version.h"
@@ -104,33 +104,19 @@ static int run_engine(void *arg, const struct manager_links *links)
 }
 
 /* A plugin that cannot be loaded and opened now would block its subscriptions: then the old engine is the better. */
-static int judge_plugin(const struct config_handler *h, struct metrics *metrics, struct buf *out)
-{
-	struct config_problems problems = { NULL, 0, 0 };
-	struct plugin *plugin;
-	char why[1024] = "";
-	int r = plugin_load(h, false, metrics, &problems, &plugin, why, sizeof(why));
-
-	if (r == 0)
-		r = plugin_open(plugin, why, sizeof(why));
-	config_problems_print(&problems, out);
-	if (r < 0)
-		buf_printf(out, "%s:%u: error: handler %s: %s\n", h->place.file, h->place.line, h->name, why);
-	config_problems_free(&problems);
-	return r;
-}
-
 static int judge(void *arg, int fd)
 {
 	const struct program *p = arg;
 	struct metrics *metrics = metrics_new();
+	struct config_problems problems = { NULL, 0, 0 };
 	struct buf out = { NULL, 0, 0 };
 	struct config *c;
+	bool later;
 	int r = metrics == NULL ? -ENOMEM : load(p->file, fd, &c);
 
 	for (size_t i = 0; r == 0 && i < c->n_handlers; i++)
-		if (judge_plugin(&c->handlers[i], metrics, &out) < 0)
-			r = -EINVAL;
+		r = opening_try(&c->handlers[i], false, metrics, &problems, &later);
+	config_problems_print(&problems, &out);
 	if (out.len > 0)
 		(void)!write(fd, out.data, out.len);
 	return r < 0 ? EXIT_CONFIGURATION : EXIT_YES;

@@ -3,6 +3,7 @@
 #include "adapters/plugin.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/opening.h"
 #include "cli/options.h"
 
 #include <stdio.h>
@@ -85,8 +86,10 @@ int cmd_check(int argc, char **argv)
 		return cli_usage(argv[0], "unexpected argument %s", o.argv[0]);
 	config_examine(o.config, false, &c, &problems);
 	check_plugins(c, &problems);
-	if (o.connect && problems.errors == 0)
+	if (o.connect && problems.errors == 0) {
+		opening_check(c, &problems);
 		check_servers(c, &problems);
+	}
 	if (o.json) {
 		put_json(&out, o.config, &problems);
 	} else {

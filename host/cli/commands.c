@@ -2,9 +2,10 @@
 
 const struct command cli_commands[] = {
 	{ "check", "[-c FILE] [--json] [--connect]", "judge the configuration and every plugin file",
-	    "Prints every error and warning as FILE:LINE: error: TEXT.  Opens no connection and runs no plugin.\n"
+	    "Prints every error and warning as FILE:LINE: error: TEXT.  Opens no connection and runs no plugin, unless told:\n"
 	    "  --connect   also ask Kafka and Redis: topics and how long they keep records, the ledger, replicas,\n"
-	    "              persistence, memory\n"
+	    "              persistence, memory; and open each plugin with its settings, in a child process (as root: as\n"
+	    "              the owner of state_dir)\n"
 	    "Exit status: 0 no error, 78 errors.",
 	    cmd_check },
 	{ "config", "[-c FILE] [--json] [--keys [--markdown]]", "the configuration in effect, or all keys",

@@ -25,8 +25,11 @@
  * set, each run that ends OK appends "ID ATTEMPT REDELIVERED" to that file, or
  * with `json` a line {"key","id","attempt","redelivered","at_ms","due_ms"}: when it ended, and when it was due if it
  * came by the retry topic, else 0.
+ *
+ * The setting `open` is for its open: segv, abort, exit and _exit end the
+ * process there, hang stays for ever, fail refuses for good, later for now.
  */
-#include <semel/handler.h>
+#include "debug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,49 +46,57 @@ static const struct semel_setting settings[] = {
 	{ "path", SEMEL_TEXT, "", "File to note runs in." },
 	{ "json", SEMEL_BOOLEAN, "false",
 	    "Note them as JSON lines, with the members of the file handler that tests read." },
+	{ "open", SEMEL_TEXT, "", "How its open fails: segv, abort, exit, _exit, hang, fail, later." },
 	{ NULL, SEMEL_TEXT, NULL, NULL },
 };
 
-struct open_run {
-	const struct semel_event *event;
-	long long due_ms;
-	bool never, twice;
-	struct open_run *next;
-};
+static void die(const char *how)
+{
+	if (strcmp(how, "segv") == 0)
+		raise(SIGSEGV);
+	if (strcmp(how, "exit") == 0)
+		exit(3);
+	if (strcmp(how, "_exit") == 0)
+		_exit(4);
+	abort();
+}
 
-struct debug {
-	char *words;
-	int fd; /* -1: none */
-	bool json;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of runs */
-	struct open_run *runs;
-	atomic_bool closing;
-};
-
-static void *complete_runs(void *arg);
+/* 0, or -errno. */
+static int obey_in_open(const char *how)
+{
+	if (strcmp(how, "fail") == 0)
+		return -EINVAL;
+	if (strcmp(how, "later") == 0)
+		return -EAGAIN;
+	while (strcmp(how, "hang") == 0)
+		pause();
+	if (how[0] != '\0')
+		die(how);
+	return 0;
+}
 
 static int debug_open(const struct semel_host *host, const struct semel_settings *s, void **ret_self)
 {
 	struct debug *d = calloc(1, sizeof(*d));
 	const char *path = host->text(s, "path");
+	int r = d == NULL ? -ENOMEM : obey_in_open(host->text(s, "open"));
 
-	if (d == NULL)
-		return -ENOMEM;
+	if (r < 0) {
+		free(d);
+		return r;
+	}
 	d->fd = -1;
 	d->json = host->number(s, "json") != 0;
 	d->words = strdup(host->text(s, "do"));
 	if (path[0] != '\0')
 		d->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (d->words == NULL || (path[0] != '\0' && d->fd < 0)) {
-		int r = -errno;
-
+		r = -errno;
 		free(d->words);
 		free(d);
 		return r;
 	}
-	pthread_mutex_init(&d->lock, NULL);
-	if (pthread_create(&d->thread, NULL, complete_runs, d) != 0) {
+	if (debug_later_start(d) < 0) {
 		free(d->words);
 		free(d);
 		return -EAGAIN;
@@ -94,7 +105,7 @@ static int debug_open(const struct semel_host *host, const struct semel_settings
 	return 0;
 }
 
-static void sleep_ms(long ms)
+void debug_sleep_ms(long ms)
 {
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 
@@ -107,20 +118,9 @@ static bool wait_ms(const struct semel_event *e, long ms)
 	for (; ms > 0; ms -= 10) {
 		if (e->host->cancelled(e))
 			return false;
-		sleep_ms(10);
+		debug_sleep_ms(10);
 	}
 	return true;
-}
-
-static void die(const char *how)
-{
-	if (strcmp(how, "segv") == 0)
-		raise(SIGSEGV);
-	if (strcmp(how, "exit") == 0)
-		exit(3);
-	if (strcmp(how, "_exit") == 0)
-		_exit(4);
-	abort();
 }
 
 static void *idle(void *arg)
@@ -199,7 +199,7 @@ static int obey(const struct semel_event *e, const char *word)
 	if (strncmp(word, "outcome:", 8) == 0)
 		return (int)n;
 	if (strncmp(word, "sleep:", 6) == 0)
-		sleep_ms(n);
+		debug_sleep_ms(n);
 	if (strncmp(word, "emit:", 5) == 0) {
 		struct semel_record r = {
 			.size = sizeof(r), .topic = word + 5, .key = e->key, .payload = e->payload
@@ -211,7 +211,7 @@ static int obey(const struct semel_event *e, const char *word)
 	}
 	misbehave(word, n);
 	while (strcmp(word, "hang") == 0)
-		sleep_ms(1000);
+		debug_sleep_ms(1000);
 	if (strncmp(word, "wait:", 5) == 0 && !wait_ms(e, n))
 		return SEMEL_CANCELLED;
 	return -1;
@@ -226,7 +226,7 @@ static long long number_of(struct semel_bytes b)
 	return strtoll(text, NULL, 10);
 }
 
-static long long now_ms(void)
+long long debug_now_ms(void)
 {
 	struct timespec ts;
 
@@ -234,7 +234,7 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static int note(const struct debug *d, const struct semel_event *e)
+int debug_note(const struct debug *d, const struct semel_event *e)
 {
 	char line[2400];
 	int n;
@@ -243,106 +243,13 @@ static int note(const struct debug *d, const struct semel_event *e)
 		n = snprintf(line, sizeof(line),
 		    "{\"key\":\"%.*s\",\"id\":\"%.*s\",\"attempt\":%u,\"redelivered\":%s,\"at_ms\":%lld,\"due_ms\":%lld}\n",
 		    (int)e->key.len, e->key.len == 0 ? "" : (const char *)e->key.data, (int)e->id.len,
-		    (const char *)e->id.data, e->attempt, e->redelivered ? "true" : "false", now_ms(),
+		    (const char *)e->id.data, e->attempt, e->redelivered ? "true" : "false", debug_now_ms(),
 		    number_of(e->host->header(e, "semel.retry.due")));
 	else
 		n = snprintf(line, sizeof(line), "%.*s %u %d\n", (int)e->id.len, (const char *)e->id.data,
 		    e->attempt, e->redelivered);
 
 	return d->fd < 0 || write(d->fd, line, (size_t)n) == n ? SEMEL_OK : SEMEL_RETRY;
-}
-
-/* ---- Runs that end later */
-
-/* Takes its place among what the thread completes. */
-static int later(struct debug *d, const struct semel_event *e, long ms, bool never, bool twice)
-{
-	struct open_run *run = malloc(sizeof(*run));
-
-	if (run == NULL)
-		return SEMEL_RETRY;
-	*run = (struct open_run){ .event = e, .due_ms = now_ms() + ms, .never = never, .twice = twice };
-	pthread_mutex_lock(&d->lock);
-	run->next = d->runs;
-	d->runs = run;
-	pthread_mutex_unlock(&d->lock);
-	return SEMEL_ASYNC;
-}
-
-static void complete(struct debug *d, struct open_run *run)
-{
-	const struct semel_host *host = run->event->host;
-	uint64_t token = run->event->token;
-	bool cancelled = run->never;
-	int outcome = cancelled ? SEMEL_CANCELLED : note(d, run->event);
-
-	host->complete(host, token, (enum semel_outcome)outcome, -1, NULL);
-	if (run->twice && host->complete(host, token, SEMEL_REJECT, -1, "twice") == 0)
-		abort();
-	free(run);
-}
-
-/* The first that is due, taken out; NULL: none. */
-static struct open_run *take_due(struct debug *d)
-{
-	struct open_run **at, *run = NULL;
-
-	pthread_mutex_lock(&d->lock);
-	for (at = &d->runs; *at != NULL; at = &(*at)->next) {
-		const struct semel_event *e = (*at)->event;
-
-		if ((*at)->never ? e->host->cancelled(e) : now_ms() >= (*at)->due_ms)
-			break;
-	}
-	run = *at;
-	if (run != NULL)
-		*at = run->next;
-	pthread_mutex_unlock(&d->lock);
-	return run;
-}
-
-static void *complete_runs(void *arg)
-{
-	struct debug *d = arg;
-	struct open_run *run;
-
-	while (!atomic_load(&d->closing)) {
-		run = take_due(d);
-		if (run != NULL)
-			complete(d, run);
-		else
-			sleep_ms(1);
-	}
-	return NULL;
-}
-
-static void debug_flush(void *self)
-{
-	struct debug *d = self;
-
-	pthread_mutex_lock(&d->lock);
-	for (struct open_run *run = d->runs; run != NULL; run = run->next)
-		run->due_ms = 0;
-	pthread_mutex_unlock(&d->lock);
-}
-
-/* -1: none of these. */
-static int obey_later(struct debug *d, const struct semel_event *e, const char *word)
-{
-	const char *colon = strchr(word, ':');
-	long n = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
-
-	if (strncmp(word, "async:", 6) == 0)
-		return later(d, e, n, false, false);
-	if (strncmp(word, "twice:", 6) == 0)
-		return later(d, e, n, false, true);
-	if (strcmp(word, "async-never") == 0)
-		return later(d, e, 0, true, false);
-	if (strcmp(word, "early") != 0)
-		return -1;
-	if (note(d, e) == SEMEL_OK)
-		e->host->complete(e->host, e->token, SEMEL_OK, -1, NULL);
-	return SEMEL_ASYNC;
 }
 
 static int debug_handle(void *self, void *worker, const struct semel_event *e)
@@ -359,11 +266,11 @@ static int debug_handle(void *self, void *worker, const struct semel_event *e)
 		snprintf(words, sizeof(words), "%.*s", (int)own.len, (const char *)own.data);
 	for (word = strtok_r(words, ",", &save); word != NULL && outcome < 0;
 	     word = strtok_r(NULL, ",", &save))
-		if ((outcome = obey_later(d, e, word)) < 0)
+		if ((outcome = debug_later(d, e, word)) < 0)
 			outcome = obey(e, word);
 	if (outcome < 0)
 		outcome = SEMEL_OK;
-	return outcome == SEMEL_OK ? note(d, e) : outcome;
+	return outcome == SEMEL_OK ? debug_note(d, e) : outcome;
 }
 
 static void debug_batch(void *self, void *worker, const struct semel_event *const *e, int *outcomes, size_t n)
@@ -376,9 +283,7 @@ static void debug_close(void *self)
 {
 	struct debug *d = self;
 
-	atomic_store(&d->closing, true);
-	pthread_join(d->thread, NULL);
-
+	debug_later_stop(d);
 	if (d->fd >= 0)
 		close(d->fd);
 	free(d->words);
@@ -386,4 +291,4 @@ static void debug_close(void *self)
 }
 
 SEMEL_HANDLER("debug", "1.0.0", .settings = settings, .open = debug_open, .handle = debug_handle,
-    .handle_batch = debug_batch, .flush = debug_flush, .close = debug_close);
+    .handle_batch = debug_batch, .flush = debug_later_flush, .close = debug_close);

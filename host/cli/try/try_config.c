@@ -2,6 +2,7 @@
 
 #include "adapters/config_file.h"
 #include "cli/cli.h"
+#include "cli/opening.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -316,21 +317,13 @@ void try_config_free(struct try_config *c)
 static int judge(const struct config_handler *h)
 {
 	struct config_problems problems = { NULL, 0, 0 };
-	struct metrics *metrics = metrics_new();
-	struct plugin *plugin;
-	char why[1024] = "";
-	int r = plugin_load(h, true, metrics, &problems, &plugin, why, sizeof(why)), opened = 0;
+	bool later;
+	int r = opening_try(h, true, metrics_new(), &problems, &later);
 
-	if (r == 0)
-		opened = r = plugin_open(plugin, why, sizeof(why));
 	print_problems(&problems);
-	if (why[0] != '\0' && r < 0)
-		fprintf(stderr, "handler %s: %s\n", h->name, why);
-	if (opened < 0 && opened != -EINVAL)
+	if (later)
 		fprintf(stderr, "semel try: the handler cannot be opened now; a host would try again\n");
-	if (r == 0)
-		plugin_close(plugin);
-	return r == 0 ? EXIT_YES : opened < 0 && opened != -EINVAL ? EXIT_NO : EXIT_CONFIGURATION;
+	return r == 0 ? EXIT_YES : later ? EXIT_NO : EXIT_CONFIGURATION;
 }
 
 int try_config_judge(const struct try_config *c)
