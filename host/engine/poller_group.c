@@ -288,6 +288,8 @@ static void eof(void *arg, const char *topic, int32_t partition, int64_t offset)
 {
 	struct partition *part = poller_partition(arg, topic, partition);
 
+	if (offset > part->eof)
+		part->moved_at = mono_now();
 	part->eof = part->end = offset;
 }
 

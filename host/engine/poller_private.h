@@ -32,10 +32,16 @@ struct partition {
 	int64_t eof;			/* the partition's end as last seen; -1: unknown */
 	int64_t end;			/* by statistics or EOF */
 	int64_t first_end;		/* the first end that was seen since it was assigned; -1: none yet */
-	struct mono moved_at;		/* a record came, or there was none to come */
+	struct mono moved_at;		/* a record or the end came, or there was none to come */
 	char reason[256];
 	struct series *stuck, *lag, *fetch_lag, *committed, *consumed;
 };
+
+/* Up to where it is fetched: past control records and what compaction took, too. */
+static inline int64_t partition_fetched(const struct partition *part)
+{
+	return part->eof > part->next ? part->eof : part->next;
+}
 
 struct poller {
 	struct subscription *s;

@@ -87,6 +87,8 @@ bool poller_see_oldest(struct subscription *s, const struct event *ev)
 
 static void publish_partition(struct poller *p, struct partition *part, struct partition_status *out)
 {
+	int64_t fetched = partition_fetched(part);
+
 	snprintf(out->topic, sizeof(out->topic), "%s", part->topic);
 	out->partition = part->partition;
 	out->position = part->next;
@@ -105,7 +107,7 @@ static void publish_partition(struct poller *p, struct partition *part, struct p
 	if (part->end >= 0 && part->stored >= 0)
 		series_set(part->lag, (double)(part->end > part->stored ? part->end - part->stored : 0));
 	if (part->end >= 0 && part->next >= 0)
-		series_set(part->fetch_lag, (double)(part->end > part->next ? part->end - part->next : 0));
+		series_set(part->fetch_lag, (double)(part->end > fetched ? part->end - fetched : 0));
 }
 
 void poller_publish(struct poller *p)
@@ -142,11 +144,26 @@ void poller_publish(struct poller *p)
 static bool stands_still(struct poller *p, struct partition *part, struct mono now)
 {
 	bool has_to_move = part->assigned && !part->blocked && !part->paused && !p->all_paused &&
-			   part->end > part->next && p->full_since.us == MONO_NEVER.us;
+			   part->end > partition_fetched(part) && p->full_since.us == MONO_NEVER.us;
 
 	if (!has_to_move)
 		part->moved_at = now;
 	return mono_diff_us(now, part->moved_at) > p->s->conf->stall_timeout_ms * 1000;
+}
+
+/* Where the broker says that this is the end for a reader of what is committed, and there is more: what follows belongs
+ * to a transaction that is open. */
+static void tell_stuck(const struct partition *part, struct mono now, char *text, size_t size)
+{
+	int64_t fetched = partition_fetched(part);
+
+	snprintf(text, size,
+	    "the fetch of %.100s/%d stands still at offset %lld, %lld before its end, for %lld s%s",
+	    part->topic, part->partition, (long long)fetched, (long long)(part->end - fetched),
+	    (long long)mono_diff_us(now, part->moved_at) / 1000000,
+	    part->eof == fetched
+		? ": a producer's transaction is open there (kafka-transactions.sh find-hanging names it)"
+		: "");
 }
 
 void poller_watch_fetch(struct poller *p)
@@ -163,11 +180,7 @@ void poller_watch_fetch(struct poller *p)
 		if (part->assigned)
 			series_set(part->stuck, still);
 		if (still && !stuck)
-			snprintf(text, sizeof(text),
-			    "the fetch of %.100s/%d stands still at offset %lld, %lld before its end, for %lld s",
-			    part->topic, part->partition, (long long)part->next,
-			    (long long)(part->end - part->next),
-			    (long long)mono_diff_us(now, part->moved_at) / 1000000);
+			tell_stuck(part, now, text, sizeof(text));
 		stuck = stuck || still;
 	}
 	pthread_mutex_lock(&st->lock);

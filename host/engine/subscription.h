@@ -84,7 +84,7 @@ struct sub_status {			/* under `lock` */
 	uint64_t memory, memory_limit;	/* of the ledger's server; limit 0: none */
 	struct event_status oldest;	/* the oldest unfinished event */
 	uint32_t oldest_round;		/* counts the looks for each partition's oldest event */
-	char stuck_events[512], stuck_fetch[256];	/* what stands still, and since when; empty: nothing */
+	char stuck_events[512], stuck_fetch[384];	/* what stands still, and since when; empty: nothing */
 	struct event_status stuck;	/* the event that stuck_events is about */
 	/* Start-up's word: a missing plugin; empty if none.  Set once before the threads start, or by the retry of open. */
 	char blocked_reason[512];

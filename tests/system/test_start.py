@@ -124,6 +124,8 @@ class Start(SystemTest):
         wait("no lag", lambda: d.lag() == 0)
         committed = d.subscription()["partitions"][0]["committed"]
         self.assertEqual(committed, 10)     # five records, five commit markers
+        # What is left to fetch, too, or an idle partition would be stuck after stall_timeout.
+        wait("nothing to fetch", lambda: d.metric("semel_fetch_lag") == 0, 10)
 
     def test_new_topic_without_leaders_is_asked_again(self):
         # So many that some have no leader yet when the host asks where to begin: it was blocked for good.

@@ -1,5 +1,7 @@
 """Progress: events and fetches that stand still are seen, named, and seen to move again."""
-from harness import SystemTest, main, wait
+import subprocess
+
+from harness import LOAD, SystemTest, main, wait
 
 
 class Watchdog(SystemTest):
@@ -35,6 +37,26 @@ class Watchdog(SystemTest):
         seen = set()
         wait("the end", lambda: seen.add(d.state()) or len(self.lines("a")) == 2, 30)
         self.assertEqual(seen - {None}, {"running"})
+        self.assertEqual(d.stop(), 0)
+
+    def test_open_transaction_is_named_and_an_ended_one_is_none(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, sub='stall_timeout = "2s";')
+        d.wait_state("running")
+        with subprocess.Popen([LOAD, "produce", "--brokers", self.brokers, "--topic", self.topic, "--count", "100", "--transaction", self.topic],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as open_one:
+            self.assertEqual(open_one.stdout.readline(), "open\n")
+            d.wait_state("stuck", 20)
+            text = d.get("/readyz")[1]
+            self.assertIn(f"main: stuck: the fetch of {self.topic}/0 stands still at offset 0, 100 before its end", text)
+            self.assertIn("a producer's transaction is open there", text)
+            self.assertEqual(d.metric("semel_stuck"), 1)
+            open_one.stdin.close()
+            self.wait_handled(100, "a")
+        d.wait_state("running", 20)
+        # Behind the last record lies the marker of the commit: nothing is left to be fetched, and nothing is stuck.
+        wait("nothing to fetch", lambda: d.metric("semel_fetch_lag") == 0 and d.metric("semel_stuck") == 0 and d.lag() == 0, 10)
         self.assertEqual(d.stop(), 0)
 
 

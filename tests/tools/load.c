@@ -17,6 +17,7 @@ static const char usage[] =
     "  --duplicates PERCENT  --flaky PERCENT (header debug: fail:2)  --poison PERCENT (header debug: reject)\n"
     "  --crash N, --hang N   so many of them, spread evenly (header debug: segv, hang)\n"
     "  --delays MS           each asks to be retried after 100 to MS milliseconds (header debug: delay:N)\n"
+    "  --transaction ID      in a transaction, which is committed once stdin ends\n"
     "  --dead-topic NAME     --json\n";
 
 /* True for n of all events, from `first` of each stretch on. */
@@ -80,6 +81,7 @@ static void take(struct load *l, int option, const char *value)
 	case 'c': l->crash = strtol(value, NULL, 10); break;
 	case 'y': l->delays = strtol(value, NULL, 10); break;
 	case 'H': l->hang = strtol(value, NULL, 10); break;
+	case 'T': l->transaction = value; break;
 	case 'D': l->dead_topic = value; break;
 	case 'j': l->json = true; break;
 	default: fputs(usage, stderr); exit(64);
@@ -93,8 +95,8 @@ int main(int argc, char **argv)
 		{ "size", 1, NULL, 's' }, { "rate", 1, NULL, 'r' }, { "prefix", 1, NULL, 'p' },
 		{ "seed", 1, NULL, 'S' }, { "duplicates", 1, NULL, 'd' }, { "flaky", 1, NULL, 'f' },
 		{ "poison", 1, NULL, 'o' }, { "dead-topic", 1, NULL, 'D' }, { "crash", 1, NULL, 'c' },
-		{ "hang", 1, NULL, 'H' }, { "delays", 1, NULL, 'y' }, { "json", 0, NULL, 'j' },
-		{ NULL, 0, NULL, 0 } };
+		{ "hang", 1, NULL, 'H' }, { "delays", 1, NULL, 'y' }, { "transaction", 1, NULL, 'T' },
+		{ "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 	struct load l = { .topic = "events",
 		.prefix = "e",
 		.count = 1000,

@@ -18,6 +18,7 @@
 
 struct load {
 	const char *brokers, *topic, *prefix, *dead_topic;
+	const char *transaction;	/* produce in one, of this id; committed once stdin ends; NULL: none */
 	long count, keys, size, rate, partitions, crash, hang, delays;
 	double duplicates, flaky, poison;	/* percent */
 	uint64_t seed;

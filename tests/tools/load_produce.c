@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DISTANCE 1000
 
@@ -31,6 +32,8 @@ static rd_kafka_t *producer(const struct load *l)
 	/* At a given pace it is latency that counts: the record's timestamp is from before the linger. */
 	if (l->rate > 0)
 		rd_kafka_conf_set(conf, "linger.ms", "0.5", text, sizeof(text));
+	if (l->transaction != NULL)
+		rd_kafka_conf_set(conf, "transactional.id", l->transaction, text, sizeof(text));
 	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
 		rd_kafka_conf_set(conf, properties[i][0], properties[i][1], text, sizeof(text));
 	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
@@ -141,6 +144,25 @@ static void keep_pace(rd_kafka_t *rk, const struct load *l, long i, double start
 		rd_kafka_poll(rk, 0);
 }
 
+static void done(rd_kafka_error_t *e)
+{
+	if (e == NULL)
+		return;
+	fprintf(stderr, "semel-load: %s\n", rd_kafka_error_string(e));
+	exit(1);
+}
+
+static void commit_at_end_of_stdin(rd_kafka_t *rk)
+{
+	char text[64];
+
+	puts("open");
+	fflush(stdout);
+	while (read(STDIN_FILENO, text, sizeof(text)) > 0)
+		;
+	done(rd_kafka_commit_transaction(rk, 30000));
+}
+
 int load_produce(const struct load *l)
 {
 	rd_kafka_t *rk = producer(l);
@@ -148,6 +170,10 @@ int load_produce(const struct load *l)
 	long *later = calloc(DISTANCE, sizeof(*later)), sent = 0;
 	double start = now();
 
+	if (l->transaction != NULL) {
+		done(rd_kafka_init_transactions(rk, 30000));
+		done(rd_kafka_begin_transaction(rk));
+	}
 	/* later[j]: number + 1 of an event whose copy is due when the count is j modulo DISTANCE. */
 	for (long i = 0; i < l->count + DISTANCE; i++) {
 		if (later[i % DISTANCE] > 0) {
@@ -171,6 +197,8 @@ int load_produce(const struct load *l)
 	}
 	while (rd_kafka_outq_len(rk) > 0)
 		rd_kafka_flush(rk, 1000);
+	if (l->transaction != NULL)
+		commit_at_end_of_stdin(rk);
 	rd_kafka_destroy(rk);
 	printf("produced %ld records of %ld events, %ld failures, %.1f s\n", sent, l->count, failures,
 	    now() - start);
