@@ -9,6 +9,7 @@
 #define TIMEOUT_MS 10000L
 /* A reload is answered when it was judged. */
 #define POST_TIMEOUT_MS 70000L
+#define RETRIES 3
 
 static size_t take(char *data, size_t size, size_t n, void *arg)
 {
@@ -30,6 +31,22 @@ static int look(const char *socket, char *why, size_t size)
 		return -EACCES;
 	}
 	return 0;
+}
+
+/* An engine that is replaced closes what it has not answered; the socket stays, and the next one answers.  What only
+ * asks may be asked again. */
+static CURLcode perform(CURL *curl, bool again, struct buf *body)
+{
+	CURLcode code = curl_easy_perform(curl);
+
+	for (int i = 0; again && i < RETRIES &&
+			(code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+			    code == CURLE_PARTIAL_FILE);
+	     i++) {
+		buf_clear(body);
+		code = curl_easy_perform(curl);
+	}
+	return code;
 }
 
 int http_client_call(
@@ -57,7 +74,7 @@ int http_client_call(
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret_body);
-	code = curl_easy_perform(curl);
+	code = perform(curl, !post, ret_body);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_cleanup(curl);
 	buf_free(&url);

@@ -31,7 +31,7 @@ class Exec(SystemTest):
         return "command = [ " + ", ".join(f'"{w}"' for w in words) + " ];"
 
     def exec(self, redis, *words, more="", settings="", **options):
-        return self.daemon("a", redis, handler=f'plugin = "exec.so"; timeout = "2s"; max_run = "1m"; {more}',
+        return self.daemon("a", redis, handler=f'plugin = "exec.so"; timeout = "4s"; max_run = "1m"; {more}',
                            settings=self.command(*words) + settings, **options)
 
     def child(self, redis, *words, **options):

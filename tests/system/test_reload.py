@@ -66,11 +66,18 @@ class Reload(SystemTest):
         d.wait_state("running")
         producer = threading.Thread(target=self.load, args=("produce", "--count", count, "--keys", 1000, "--rate", rate))
         producer.start()
+        asked, over = [], threading.Event()
+        # Whoever asks meanwhile is answered, by one engine, by the manager or by the next.
+        asker = threading.Thread(target=lambda: [asked.append(d.status()) for _ in iter(over.is_set, True)])
+        asker.start()
         for i in range(reloads):
             self.wait_handled((i + 1) * count // (reloads + 2), "a")
             pid = d.status()["engine"]["pid"]
             d.process.send_signal(signal.SIGHUP)
             wait("the next engine", lambda: d.status()["engine"]["pid"] not in (0, pid))
+        over.set()
+        asker.join()
+        self.assertNotIn(None, asked)
         producer.join()
         wait("the end", lambda: d.lag() == 0, 60)
         v = self.verify(count, "a", keys=1000)
