@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 
+#define TEXT_MAX 1000
+
 void config_problem_add(
     struct config_problems *p, bool error, const char *file, unsigned line, const char *format, ...)
 {
 	struct config_problem *grown = realloc(p->list, (p->n + 1) * sizeof(*grown));
-	struct buf text = { NULL, 0, 0 };
+	struct buf text = { NULL, 0, 0 }, shown = { NULL, 0, 0 };
 	va_list ap;
 
 	if (grown == NULL)
@@ -15,8 +17,12 @@ void config_problem_add(
 	va_start(ap, format);
 	buf_vprintf(&text, format, ap);
 	va_end(ap);
+	/* A line each, whatever value it quotes. */
+	buf_shown(&shown, (struct bytes){ text.data, text.len }, TEXT_MAX);
+	buf_free(&text);
 	p->list = grown;
-	p->list[p->n++] = (struct config_problem){ error, strdup(file == NULL ? "" : file), line, text.data };
+	p->list[p->n++] = (struct config_problem){ error, strdup(file == NULL ? "" : file), line,
+		shown.data };
 	p->errors += error;
 }
 

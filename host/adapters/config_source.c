@@ -115,6 +115,8 @@ static char *read_text(int fd, char *why, size_t size)
 		else
 			buf_add(&text, chunk, (size_t)n);
 	}
+	if (fault == NULL && text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		fault = "begins with a byte order mark: save it as UTF-8 without one";
 	if (fault == NULL)
 		return text.data;
 	snprintf(why, size, "%s", fault);

@@ -104,6 +104,10 @@ START_TEST(files_that_are_not_there_or_not_text)
 	text = conf_load_file(&c);
 	ck_assert_ptr_nonnull(strstr(text, "semel.conf: error: holds a NUL byte"));
 	free(text);
+	conf_expect_error("\xef\xbb\xbf" CONF_HEAD PARTS, "semel.conf: error: begins with a byte order mark");
+	/* What a message quotes is one line, and a terminal obeys nothing in it. */
+	conf_expect_error(
+	    CONF_HEAD PARTS "node = \"a\\n\\x1b[31m\";\n", "\"a\\n\\x1b[31m\" is no name for a host");
 	conf_expect_error("", "semel.conf: error: ledger.url must be given");
 	conf_expect_error("", "semel.conf: error: kafka.bootstrap_servers must be given");
 	snprintf(path, sizeof(path), "%s/x.conf", drop_ins);
