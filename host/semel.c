@@ -52,6 +52,8 @@ static int run_host(const struct config *c, const struct engine_setup *setup)
 		.http_port = c->http.port,
 		.admin_socket = c->admin_socket,
 		.stop_timeout_ms = c->stop_timeout_ms,
+		.n_sections = c->n_subscriptions,
+		.n_slots = engine_max_running(c),
 		.idle = "\"subscriptions\":[],\"handlers\":[]" };
 
 	log_setup(c->log.level, c->log.format, c->log.rate);

@@ -90,6 +90,8 @@ static void plan_of(const struct config *c, struct buf *idle, struct manager_pla
 		.http_port = c->http.port,
 		.admin_socket = c->admin_socket,
 		.stop_timeout_ms = c->stop_timeout_ms,
+		.n_sections = c->n_subscriptions,
+		.n_slots = engine_max_running(c),
 		.idle = idle->data };
 }
 

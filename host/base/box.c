@@ -107,9 +107,11 @@ static int set_up(struct box *b)
 {
 	char boot[40];
 	struct box_header *h;
+	/* Not ftruncate: a store into a block that a full disk does not have is a SIGBUS. */
+	int r = posix_fallocate(b->fd, 0, BOX_HEADER_SIZE);
 
-	if (lseek(b->fd, 0, SEEK_END) < BOX_HEADER_SIZE && ftruncate(b->fd, BOX_HEADER_SIZE) < 0)
-		return -errno;
+	if (r != 0)
+		return -r;
 	h = mmap(NULL, BOX_HEADER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
 	if (h == MAP_FAILED)
 		return -errno;

@@ -116,6 +116,8 @@ uint32_t box_restarts(const struct box_facts *f);
 void box_restarts_json(const struct box_facts *f, struct buf *out);
 
 /* ---- The manager's.  Threads: one, while no engine lives. */
+/* Room for engines with so many sections and slots, so that they start on a disk that has become full.  0 or -errno. */
+int box_reserve(struct box *b, size_t n_sections, size_t n_slots);
 /* The engine is dead: lays the blame for what was inside a handler.  Repeating it changes nothing. */
 void box_judge(struct box *b, enum box_cause cause);
 /* Visits what box_judge blamed (and what ran innocently), or all that runs before it is judged. */

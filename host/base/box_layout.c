@@ -173,6 +173,18 @@ static uint64_t place_for(const struct box_area *old, uint64_t size)
 	return pages(old->offset + old->size);
 }
 
+/* Two engines' areas lie side by side, and what was left in one may make the next larger. */
+#define AREAS 3
+
+int box_reserve(struct box *b, size_t n_sections, size_t n_slots)
+{
+	uint64_t area = pages(n_sections * sizeof(struct box_section)) +
+			pages((n_slots + n_sections * SPARE) * sizeof(struct box_slot)) +
+			n_sections * BOX_ALIGN;
+
+	return -posix_fallocate(b->fd, 0, (off_t)(BOX_HEADER_SIZE + AREAS * area));
+}
+
 int box_layout(struct box *b, const struct box_spec *specs, size_t n)
 {
 	uint32_t next = atomic_load(&b->header->active) == 0 ? 1 : 0;
@@ -193,9 +205,6 @@ int box_layout(struct box *b, const struct box_spec *specs, size_t n)
 		    sizeof(struct box_slot));
 	*area = (struct box_area){ .offset = place_for(old, size), .size = size, .n_sections = (uint32_t)n };
 	/* Blocks that are not there now could be missing later, with the disk full and a store into them: SIGBUS. */
-	if ((uint64_t)lseek(b->fd, 0, SEEK_END) < area->offset + size &&
-	    ftruncate(b->fd, (off_t)(area->offset + size)) < 0)
-		return -errno;
 	r = posix_fallocate(b->fd, (off_t)area->offset, (off_t)size);
 	if (r != 0)
 		return -r;

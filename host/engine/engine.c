@@ -41,8 +41,7 @@ static void block_subscriptions(struct engine *e)
 	}
 }
 
-/* The most events that can be on their way to a handler: all that are in flight. */
-static size_t pool_room(const struct config *c)
+size_t engine_max_running(const struct config *c)
 {
 	size_t n = 0;
 
@@ -57,8 +56,8 @@ static void open_handler(struct engine *e, size_t i)
 	int r = plugin_open(e->plugins[i], h->reason, sizeof(h->reason));
 
 	if (r == 0)
-		r = pool_start(
-		    e->plugins[i], h->conf, pool_room(e->config), e->metrics, h, e->subs, &e->pools[i]);
+		r = pool_start(e->plugins[i], h->conf, engine_max_running(e->config), e->metrics, h, e->subs,
+		    &e->pools[i]);
 	if (r == 0) {
 		h->reason[0] = '\0';
 		return;
@@ -159,7 +158,7 @@ static int start_web(struct engine *e, char *why, size_t size)
 }
 
 /* The part of each subscription in the black box, with what an earlier engine left in it. */
-static int lay_out_box(struct engine *e)
+static int lay_out_box(struct engine *e, char *why, size_t size)
 {
 	const struct config *c = e->config;
 	struct box *box = e->outside->links->box;
@@ -173,6 +172,8 @@ static int lay_out_box(struct engine *e)
 			(uint32_t)FLOW_MAX_RUNNING(&c->subscriptions[i]) };
 	r = box_layout(box, specs, c->n_subscriptions);
 	free(specs);
+	if (r < 0)
+		snprintf(why, size, "%s/box-%s: %s", c->state_dir, c->node, strerror(-r));
 	for (size_t i = 0; i < c->n_subscriptions && r == 0; i++) {
 		e->subs[i]->box = box;
 		e->subs[i]->section = box_section(box, i);
@@ -205,7 +206,7 @@ static int start_all(struct engine *e, char *why, size_t size)
 					     setup->observer, e->metrics);
 	}
 	if (r == 0)
-		r = lay_out_box(e);
+		r = lay_out_box(e, why, size);
 	for (size_t i = 0; r == 0 && i < c->n_handlers; i++) {
 		e->handlers[i].conf = &c->handlers[i];
 		load_handler(e, i);
@@ -235,7 +236,8 @@ int engine_start(const struct config *c, const struct engine_outside *outside, s
 	struct engine *e = calloc(1, sizeof(*e));
 	int r;
 
-	snprintf(why, size, "out of memory or threads");
+	snprintf(why, size,
+	    "out of memory, threads or file descriptors (ulimit, LimitNOFILE, MemoryMax, TasksMax)");
 	if (e == NULL)
 		return -ENOMEM;
 	e->config = c;

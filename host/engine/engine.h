@@ -43,6 +43,8 @@ bool engine_progresses(struct engine *e);
 void engine_tick(struct engine *e);
 /* An event was past max_run, and what else ran has ended, or had its time: the process is to end at once. */
 bool engine_must_end(struct engine *e);
+/* The most events that can be inside handlers, or on their way there: all that are in flight. */
+size_t engine_max_running(const struct config *c);
 /* Drain within the configuration's stop_timeout.  False: handlers are still running; their claims are left to the
  * lease, nothing was freed, and the process should end. */
 bool engine_stop(struct engine *e);

@@ -55,6 +55,10 @@ static int open_box(struct manager *m)
 	for (int waited = 0; (r = box_open(path.data, &m->box)) == -EWOULDBLOCK && waited < LOCK_WAIT_MS;
 	     waited += LOCK_TRY_MS)
 		nap_ms(LOCK_TRY_MS);
+	if (r == 0 && (r = box_reserve(m->box, m->plan.n_sections, m->plan.n_slots)) < 0) {
+		box_close(m->box);
+		m->box = NULL;
+	}
 	if (r == -EWOULDBLOCK) {
 		log_at(LOG_ERROR,
 		    "another semeld, or a child that one left behind, runs under this node's name: stop it, or give each its own "
@@ -62,7 +66,7 @@ static int open_box(struct manager *m)
 		    LOG_TEXT("node", m->plan.node), LOG_TEXT("file", path.data));
 	} else if (r < 0) {
 		log_at(LOG_WARNING,
-		    "state_dir cannot be written: after a death of the whole host its events wait for the lease, and may be "
+		    "the black box cannot be written to state_dir: after a death of the whole host its events wait for the lease, and may be "
 		    "repeated",
 		    LOG_TEXT("file", path.data), LOG_TEXT("why", strerror(-r)));
 		r = box_open(NULL, &m->box);

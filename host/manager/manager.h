@@ -28,6 +28,7 @@ struct manager_plan {
 	unsigned http_port;
 	const char *admin_socket;
 	int64_t stop_timeout_ms;
+	size_t n_sections, n_slots;	/* of the black box */
 	const char *idle;		/* "subscriptions" and "handlers" of /status while no engine runs, as JSON members */
 };
 

@@ -113,6 +113,14 @@ static const char *what_needs_a_restart(const struct manager_plan *old, const st
 	return NULL;
 }
 
+/* More subscriptions, or more events of one at a time, take more of the file. */
+static const char *what_does_not_fit(struct manager *m, const struct manager_plan *new)
+{
+	return box_reserve(m->box, new->n_sections, new->n_slots) < 0
+		   ? "there is no room in state_dir for the black box of the new configuration"
+		   : NULL;
+}
+
 void manager_judge_ended(struct manager *m, int status)
 {
 	struct manager_plan plan;
@@ -129,7 +137,8 @@ void manager_judge_ended(struct manager *m, int status)
 		    WTERMSIG(status));
 	if (code == 0 && m->ops->load(m->ops->arg, &plan) < 0)
 		code = STATUS_CONFIGURATION; /* it changed once more */
-	else if (code == 0 && (why = what_needs_a_restart(&m->plan, &plan)) != NULL)
+	else if (code == 0 && ((why = what_needs_a_restart(&m->plan, &plan)) != NULL ||
+				  (why = what_does_not_fit(m, &plan)) != NULL))
 		code = STATUS_CONFIGURATION;
 	if (code != 0) {
 		m->ops->take(m->ops->arg, false);

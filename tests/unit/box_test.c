@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static char folder[64], path[128];
@@ -273,12 +274,42 @@ START_TEST(only_one_may_have_it)
 }
 END_TEST
 
+/* On a full disk there is no file and no SIGBUS; where there was room once, later engines have theirs. */
+START_TEST(a_full_disk_is_an_error_and_no_sigbus)
+{
+	struct rlimit room = { 16384, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct box *b;
+	struct stat st;
+
+	begin();
+	signal(SIGXFSZ, SIG_IGN);
+	/* A limit of a file's size stands for the disk: posix_fallocate fails in the same way. */
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+	ck_assert_int_lt(box_open(path, &b), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+	b = open_box();
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_ge(st.st_blocks * 512, st.st_size);
+	ck_assert_int_eq(box_reserve(b, 2, 12), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_ge(st.st_blocks * 512, st.st_size);
+	room.rlim_cur = (rlim_t)st.st_size;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(box_layout(b, two, 2), 0);
+	ck_assert_int_lt(box_reserve(b, 2, 100000), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+	box_close(b);
+	unit_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { next_engine_finds_what_was_left, blame_is_laid_by_the_rules,
 		layouts_may_follow_each_other, past_sessions_are_kept_until_they_are_recorded,
 		torn_slots_and_another_boot_are_doubted, a_file_that_is_no_box_becomes_one,
-		only_one_may_have_it, NULL };
+		only_one_may_have_it, a_full_disk_is_an_error_and_no_sigbus, NULL };
 
 	return unit_run("box", tests);
 }
