@@ -157,6 +157,7 @@ static int show(const struct config *c, const struct config_subscription *sub, s
 	struct showing a = { o->raw, o->json, 0 };
 	char *end;
 	long partition = strtol(which, &end, 10);
+	struct buf id = { NULL, 0, 0 };
 	int r;
 
 	if (*end == ':' && end > which) {
@@ -166,9 +167,15 @@ static int show(const struct config *c, const struct config_subscription *sub, s
 	}
 	if (s->partition < 0 || *end != '\0') {
 		s->partition = -1;
-		s->id = which;
+		r = cli_id(o, "dlq", which, &id);
+		if (r != 0) {
+			buf_free(&id);
+			return r;
+		}
+		s->id = (struct bytes){ id.data, id.len };
 	}
 	r = dlq_each(c, sub, s, show_one, &a);
+	buf_free(&id);
 	if (r == EXIT_YES && a.n == 0) {
 		fprintf(stderr, "semel dlq: %s has no letter %s\n", sub->dead_letter.topic, which);
 		return EXIT_NO;
@@ -178,11 +185,11 @@ static int show(const struct config *c, const struct config_subscription *sub, s
 
 /* ---- add: the daemon does it */
 
-static void put_base64url(struct buf *path, const char *text)
+static void put_base64url(struct buf *path, struct bytes text)
 {
 	size_t from = path->len;
 
-	buf_base64(path, bytes_of_text(text));
+	buf_base64(path, text);
 	for (char *p = path->data + from; *p != '\0'; p++)
 		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p == '=' ? '\0' : *p;
 	path->len = strlen(path->data);
@@ -190,13 +197,17 @@ static void put_base64url(struct buf *path, const char *text)
 
 static int add(const struct cli_options *o)
 {
-	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 };
-	int status, r;
+	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 }, id = { NULL, 0, 0 };
+	int status, r = cli_id(o, "dlq", o->argv[2], &id);
 
+	if (r != 0) {
+		buf_free(&id);
+		return r;
+	}
 	buf_printf(&path, "/v1/dlq/%s?id=", o->argv[1]);
-	put_base64url(&path, o->argv[2]);
+	put_base64url(&path, (struct bytes){ id.data, id.len });
 	buf_text(&path, "&detail=");
-	put_base64url(&path, o->detail == NULL ? "put aside by an operator" : o->detail);
+	put_base64url(&path, bytes_of_text(o->detail == NULL ? "put aside by an operator" : o->detail));
 	r = cli_ask(o, "POST", path.data, &body, &status);
 	if (r == 0 && status != 200) {
 		fputs(body.data == NULL ? "" : body.data, stderr);
@@ -206,6 +217,7 @@ static int add(const struct cli_options *o)
 		    "%s goes to the dead letters; one that runs is told to give up, and goes there unless it ends well\n",
 		    o->argv[2]);
 	}
+	buf_free(&id);
 	buf_free(&path);
 	buf_free(&body);
 	return r;
@@ -247,6 +259,7 @@ int cmd_dlq(int argc, char **argv)
 {
 	struct cli_options o;
 	struct selection s;
+	struct buf id = { NULL, 0, 0 };
 	const char *verb;
 	int wanted, r = cli_options(argc, argv, &o);
 
@@ -261,5 +274,12 @@ int cmd_dlq(int argc, char **argv)
 	if (strcmp(verb, "add") == 0)
 		return add(&o);
 	r = dlq_selection(argv[0], &o, &s);
-	return r != 0 ? r : run(&o, verb, &s);
+	if (r == 0 && o.id != NULL)
+		r = cli_id(&o, argv[0], o.id, &id);
+	if (r == 0 && o.id != NULL)
+		s.id = (struct bytes){ id.data, id.len };
+	if (r == 0)
+		r = run(&o, verb, &s);
+	buf_free(&id);
+	return r;
 }

@@ -1,94 +1,95 @@
 /* semel event */
-#include "adapters/json.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/event_story.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
-/* A whole id, whatever is in it. */
-#define SHOWN_MAX 2048
-
-static void print_field(const struct json_doc *d, const char *name)
+static void put_path(struct buf *path, const char *sub, struct bytes id)
 {
-	struct buf value = { NULL, 0, 0 };
-	char pointer[64];
+	size_t from;
 
-	snprintf(pointer, sizeof(pointer), "/%s", name);
-	if (json_pointer(d, pointer, &value, NULL) == 1) {
-		struct buf shown = { NULL, 0, 0 };
-
-		buf_shown(&shown, (struct bytes){ value.data, value.len }, SHOWN_MAX);
-		printf("%-14s %s", name, shown.data);
-		buf_free(&shown);
-		if (strcmp(name, "processed_at") == 0) {
-			time_t t = (time_t)strtoll(value.data, NULL, 10);
-			struct tm tm;
-			char text[40];
-
-			gmtime_r(&t, &tm);
-			strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-			printf(" (%s)", text);
-		}
-		putchar('\n');
-	}
-	buf_free(&value);
+	buf_printf(path, "/v1/events/%s?id=", sub);
+	from = path->len;
+	buf_base64(path, id);
+	for (char *p = path->data + from; *p != '\0'; p++)
+		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
 }
 
-static int print(const struct buf *body)
+static int tell(struct event_story *s, const struct buf *body)
 {
-	static const char *const names[] = { "subscription", "id", "id_base64", "status", "processed_at",
-		"attempts", "failed", "crashes", "takeovers", "owner", "fence", "generation" };
-	struct json_doc *d;
+	struct buf out = { NULL, 0, 0 };
 	char why[256];
 
-	if (json_parse((struct bytes){ body->data, body->len }, &d, why, sizeof(why)) < 0) {
+	if (json_parse((struct bytes){ body->data, body->len }, &s->doc, why, sizeof(why)) < 0) {
 		fprintf(stderr, "semel event: the daemon's answer is %s\n", why);
 		return EXIT_INTERNAL;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		print_field(d, names[i]);
-	json_free(d);
+	event_story_find_letter(s);
+	if (s->options->json) {
+		event_story_json(s, (struct bytes){ body->data, body->len }, &out);
+		fputs(out.data, stdout);
+	} else {
+		event_story_print(s);
+	}
+	buf_free(&out);
+	json_free(s->doc);
 	return EXIT_YES;
 }
 
-static void make_path(const struct cli_options *o, struct buf *path)
+/* The ledger forgets after its retention; letters may stay for longer. */
+static int tell_unknown(struct event_story *s, const struct buf *body)
 {
-	buf_printf(path, "/v1/events/%s?id=", o->argv[0]);
-	if (o->base64)
-		buf_text(path, o->argv[1]);
-	else
-		buf_base64(path, bytes_of_text(o->argv[1]));
-	for (char *p = path->data; *p != '\0'; p++) {
-		if (p - path->data > 11 && *p == '+')
-			*p = '-';
+	fputs(body->data == NULL ? "" : body->data, stderr);
+	event_story_find_letter(s);
+	if (s->letter.len > 0) {
+		fputs("its dead letter is there:\n", stderr);
+		if (s->options->json)
+			printf("{\"dead_letter\":%s}\n", s->letter.data);
+		else
+			event_story_print(s);
 	}
-	/* '/' of base64 only stands behind the '?'. */
-	for (char *p = strchr(path->data, '?'); p != NULL && *p != '\0'; p++)
-		if (*p == '/')
-			*p = '_';
+	return EXIT_NO;
+}
+
+static int ask(struct event_story *s)
+{
+	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 };
+	int status = 0, r;
+
+	put_path(&path, s->subscription, s->id);
+	r = cli_ask(s->options, "GET", path.data, &body, &status);
+	if (r == 0 && status == 200)
+		r = tell(s, &body);
+	else if (r == 0 && status == 404)
+		r = tell_unknown(s, &body);
+	else if (r == 0) {
+		fputs(body.data == NULL ? "" : body.data, stderr);
+		r = EXIT_UNREACHABLE;
+	}
+	buf_free(&body);
+	buf_free(&path);
+	return r;
 }
 
 int cmd_event(int argc, char **argv)
 {
 	struct cli_options o;
-	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 };
-	int status = 0, r = cli_options(argc, argv, &o);
+	struct event_story s = { .options = &o, .looked = -1 };
+	struct buf id = { NULL, 0, 0 };
+	int r = cli_options(argc, argv, &o);
 
 	if (r != 0)
 		return r;
-	if (o.argc != 2 || o.argv[1][0] == '\0')
+	if (o.argc != 2)
 		return cli_usage(argv[0], "expected a subscription and an id");
-	make_path(&o, &path);
-	r = cli_ask(&o, "GET", path.data, &body, &status);
-	if (r == 0 && status == 200)
-		r = o.json ? (fputs(body.data, stdout), EXIT_YES) : print(&body);
-	else if (r == 0) {
-		fputs(body.data == NULL ? "" : body.data, stderr);
-		r = status == 404 ? EXIT_NO : EXIT_UNREACHABLE;
+	r = cli_id(&o, argv[0], o.argv[1], &id);
+	if (r == 0) {
+		s.subscription = o.argv[0];
+		s.id = (struct bytes){ id.data, id.len };
+		r = ask(&s);
 	}
-	buf_free(&body);
-	buf_free(&path);
+	buf_free(&s.letter);
+	buf_free(&s.letter_lines);
+	buf_free(&id);
 	return r;
 }

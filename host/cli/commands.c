@@ -14,8 +14,12 @@ const struct command cli_commands[] = {
 	    cmd_config },
 	{ "status", "[--json] [--admin SOCKET] [-c FILE]", "state of subscriptions, partitions, handlers",
 	    NULL, cmd_status },
-	{ "event", "SUBSCRIPTION ID [--json] [--admin SOCKET]", "what the ledger knows of one event id",
-	    "ID is the id as text; --base64 takes it as base64.  Exit status 1: the ledger does not know it.",
+	{ "event", "SUBSCRIPTION ID [--base64] [--ledger-only] [--json] ...", "the whole story of one event",
+	    "The ledger's record, where the event is on this host, its last error, its dead letter, and what to type.\n"
+	    "ID is the id as text.\n"
+	    "  --base64        ID is in base64\n"
+	    "  --ledger-only   do not read the dead-letter topic, which can take long\n"
+	    "Exit status 1: the ledger does not know it.",
 	    cmd_event },
 	{ "dlq",
 	    "list|replay SUB, show|add SUB ID [--reason R] [--handler H] [--id ID] [--since T] [--until T] [--limit N]",
@@ -26,7 +30,8 @@ const struct command cli_commands[] = {
 	    "           nothing.  --dry-run counts only; --rate N a second.  Ctrl-C stops it and says how to go on (--from);\n"
 	    "           a letter that is replayed twice is run once\n"
 	    "  add      ask the daemon to put a waiting, retrying or stuck event aside (reason operator); --detail TEXT\n"
-	    "T: 2h (ago), 2026-01-31T12:00:00Z or Unix milliseconds; it is when the letter was written that counts.\n"
+	    "--base64: ids are given in base64.  T: 2h (ago), 2026-01-31T12:00:00Z or Unix milliseconds; it is when the letter\n"
+	    "was written that counts.\n"
 	    "Letters of id_conflict are refused, those without an id skipped.",
 	    cmd_dlq },
 	{ "offsets",

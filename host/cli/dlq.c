@@ -62,7 +62,6 @@ int dlq_selection(const char *command, const struct cli_options *o, struct selec
 
 	*s = (struct selection){ .reason = o->reason,
 		.handler = o->handler,
-		.id = o->id,
 		.until = INT64_MAX,
 		.limit = o->limit == NULL ? 0 : strtol(o->limit, NULL, 10),
 		.from = o->from,
@@ -131,8 +130,9 @@ static bool is_behind(const char *from, const struct message *m)
 
 bool dlq_selected(const struct selection *s, const struct letter *l)
 {
-	return is(l->reason, s->reason) && is(l->handler, s->handler) && is(l->id, s->id) &&
-	       l->failed_at >= s->since && l->failed_at <= s->until && !is_behind(s->from, l->m) &&
+	return is(l->reason, s->reason) && is(l->handler, s->handler) &&
+	       (s->id.data == NULL || bytes_equal(l->id, s->id)) && l->failed_at >= s->since &&
+	       l->failed_at <= s->until && !is_behind(s->from, l->m) &&
 	       (s->partition < 0 || (l->m->partition == s->partition && l->m->offset == s->offset));
 }
 

@@ -17,7 +17,8 @@ struct letter {
 };
 
 struct selection {
-	const char *reason, *handler, *id;	/* NULL: any */
+	const char *reason, *handler;		/* NULL: any */
+	struct bytes id;			/* absent: any; borrowed */
 	int64_t since, until;			/* Unix ms of failed_at */
 	long limit;				/* 0: none */
 	const char *from;			/* "P=OFFSET,...": where an earlier replay stopped; NULL: the beginning */

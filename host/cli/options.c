@@ -26,7 +26,8 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		{ "since", required_argument, NULL, 's' }, { "until", required_argument, NULL, 'u' },
 		{ "limit", required_argument, NULL, 'l' }, { "from", required_argument, NULL, 'f' },
 		{ "detail", required_argument, NULL, 'D' }, { "to", required_argument, NULL, 't' },
-		{ "topic", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+		{ "topic", required_argument, NULL, 'T' }, { "ledger-only", no_argument, NULL, 'L' },
+		{ NULL, 0, NULL, 0 } };
 	int c;
 
 	*o = (struct cli_options){ .config = SEMEL_CONFIG_FILE };
@@ -59,6 +60,7 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		case 'D': o->detail = optarg; break;
 		case 't': o->to = optarg; break;
 		case 'T': o->topic = optarg; break;
+		case 'L': o->ledger_only = true; break;
 		default:
 			return cli_usage(
 			    argv[0], "unknown option, or one without its value: %s", argv[optind - 1]);
@@ -105,6 +107,15 @@ int cli_load(const struct cli_options *o, struct config **ret_config)
 	buf_free(&text);
 	config_problems_free(&problems);
 	return r;
+}
+
+int cli_id(const struct cli_options *o, const char *command, const char *typed, struct buf *ret_id)
+{
+	if (!o->base64)
+		buf_text(ret_id, typed);
+	else if (buf_unbase64(ret_id, bytes_of_text(typed)) < 0)
+		return cli_usage(command, "\"%s\" is not base64", typed);
+	return ret_id->len > 0 ? 0 : cli_usage(command, "the id is empty");
 }
 
 int cli_try(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body,

@@ -14,7 +14,7 @@ struct cli_options {
 	const char *config;		/* -c; the default if not given */
 	bool config_given;
 	const char *admin;		/* --admin; NULL: not given */
-	bool json, keys, markdown, base64, connect;
+	bool json, keys, markdown, base64, connect, ledger_only;
 	bool dry_run, raw;
 	const char *events, *produce, *rate;
 	const char *reason, *handler, *id, *since, *until, *limit, *from, *detail, *to, *topic;
@@ -35,6 +35,9 @@ int cli_ask(const struct cli_options *o, const char *method, const char *path, s
 /* The same without a message: the HTTP status, or -errno with `why`. */
 int cli_try(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, char *why,
     size_t size);
+
+/* The bytes of an id as it was typed, which --base64 says; 0, or EXIT_USAGE after the usage was printed. */
+int cli_id(const struct cli_options *o, const char *command, const char *typed, struct buf *ret_id);
 
 /* True if stdout is a terminal and NO_COLOR is not set. */
 bool cli_colours(void);

@@ -353,31 +353,6 @@ const struct event *flow_oldest_active(const struct flow *f)
 	return ev;
 }
 
-const char *flow_doing(const struct event *ev)
-{
-	switch ((enum flow_state)ev->f.state) {
-	case FLOW_DELAYED: return "waits until it is due";
-	case FLOW_QUEUED:
-		return ev->f.lane != NULL && ev->f.lane->head != ev ? "waits behind another of its key"
-								    : "waits for its claim";
-	case FLOW_LOOKING:
-	case FLOW_CLAIMING: return "waits for its claim";
-	case FLOW_CLAIMED: return "waits for a worker";
-	case FLOW_RUNNING: return "is inside its handler";
-	case FLOW_LETTER:
-		return ev->f.emitting    ? "waits for what it emitted to be acknowledged"
-		       : ev->f.hand_over ? "waits for the retry topic"
-					 : "waits for its dead letter to be acknowledged";
-	case FLOW_WRITE:
-	case FLOW_WRITING: return "waits to be recorded";
-	case FLOW_WAITING: return "waits for its next attempt";
-	case FLOW_JOINED:
-		return ev->f.holder != NULL ? "waits for another event of its id"
-					    : "waits for a claim of another host";
-	}
-	return "";
-}
-
 const struct event *flow_oldest(const struct flow *f)
 {
 	return f->first;

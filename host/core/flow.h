@@ -130,6 +130,15 @@ size_t flow_waiting(const struct flow *f);		/* of these, in a back-off */
 /* The oldest event that ought to make progress: neither in a back-off nor delayed; NULL: none. */
 const struct event *flow_oldest_active(const struct flow *f);
 const char *flow_doing(const struct event *ev);	/* what it does, in words */
+/* What is to be told of it to people. */
+struct flow_told {
+	const char *doing;
+	bool runs, waits;		/* a worker has it; it is in a back-off or delayed, until `due` */
+	bool stands, aside;		/* its partition stands still for it; an operator puts it aside */
+	struct mono due;
+	const char *why;		/* its last error; NULL: none, or a worker has it; lives until the event goes on */
+};
+void flow_tell(const struct event *ev, struct flow_told *ret_told);
 /* The event longest here; NULL: none. */
 const struct event *flow_oldest(const struct flow *f);
 const struct event *flow_younger(const struct event *ev);	/* the next one in the order of delivery; NULL: none */

@@ -26,12 +26,34 @@ static void entry_json(
 	    en->counts.takeovers, (unsigned long long)en->fence, en->generation,
 	    (unsigned long long)en->until_ms);
 	buf_json_string(out, bytes_of_text(owner));
+}
+
+static void put_here(const struct event_here *h, struct buf *out)
+{
+	struct mono now = mono_now();
+
+	buf_text(out, "{\"topic\":");
+	buf_json_string(out, bytes_of_text(h->event.topic));
+	buf_printf(out,
+	    ",\"partition\":%d,\"offset\":%lld,\"doing\":\"%s\",\"seconds\":%.3f,\"handler\":\"%s\"",
+	    h->event.partition, (long long)h->event.offset, h->event.doing,
+	    (double)(now.us - h->event.polled_us) / 1e6, h->handler);
+	buf_printf(out, ",\"attempt\":%u,\"stands\":%s,\"put_aside\":%s", h->attempt,
+	    h->stands ? "true" : "false", h->aside ? "true" : "false");
+	if (h->due_us != 0)
+		buf_printf(out, ",\"next_attempt_seconds\":%.3f",
+		    h->due_us > now.us ? (double)(h->due_us - now.us) / 1e6 : 0.0);
+	if (h->running_since_ms != 0)
+		buf_printf(out, ",\"running_seconds\":%.3f", (double)(wall_ms() - h->running_since_ms) / 1e3);
+	buf_text(out, ",\"error\":");
+	buf_json_string(out, bytes_of_text(h->why));
 	buf_char(out, '}');
 }
 
 static int find_event(void *arg, const char *sub, struct bytes id, struct buf *ret_json)
 {
 	struct engine *e = arg;
+	struct event_here here;
 	struct entry entry;
 	char owner[64];
 	size_t s = 0;
@@ -41,12 +63,18 @@ static int find_event(void *arg, const char *sub, struct bytes id, struct buf *r
 		s++;
 	if (s == e->config->n_subscriptions)
 		return -ENOENT;
-	r = ledger_io_find(e->ledgers[s], id, &entry, owner, sizeof(owner));
+	r = ledger_io_find(e->ledgers[s], id, &entry, &here, owner, sizeof(owner));
 	if (r < 0)
 		return r;
-	if (entry.state == ENTRY_ABSENT)
+	if (entry.state == ENTRY_ABSENT && here.event.polled_us == 0)
 		return 0;
 	entry_json(&entry, sub, id, owner, ret_json);
+	buf_text(ret_json, ",\"here\":");
+	if (here.event.polled_us != 0)
+		put_here(&here, ret_json);
+	else
+		buf_text(ret_json, "null");
+	buf_char(ret_json, '}');
 	return 1;
 }
 

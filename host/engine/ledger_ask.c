@@ -30,11 +30,34 @@ static int follow_chain(struct ledger_io *io, const uint8_t id[16], struct query
 	return r;
 }
 
+/* Of several records of one id it is the first that has the claim; the others wait for it. */
+static void find_here(struct ledger_io *io, struct query *q)
+{
+	struct event_here *h = q->here;
+	const struct event *ev = flow_oldest(io->flow);
+	struct flow_told told;
+
+	while (ev != NULL && !bytes_equal(ev->id, q->id))
+		ev = flow_younger(ev);
+	ledger_show_event(&h->event, ev);
+	if (ev == NULL)
+		return;
+	flow_tell(ev, &told);
+	h->handler = ev->fate == FATE_HANDLE ? io->s->config->handlers[ev->handler].name : "";
+	h->attempt = ev->run.attempt;
+	h->stands = told.stands;
+	h->aside = told.aside;
+	h->due_us = told.waits ? told.due.us : 0;
+	h->running_since_ms = told.runs && ev->run.slot != NULL ? atomic_load(&ev->run.slot->start_ms) : 0;
+	snprintf(h->why, sizeof(h->why), "%s", told.why == NULL ? "" : told.why);
+}
+
 void ledger_answer(struct ledger_io *io, struct query *q)
 {
 	const struct client_view *v = client_view(io->client);
 	uint8_t hash[16];
 
+	find_here(io, q);
 	q->result = -EAGAIN;
 	if (v->current != NULL) {
 		keyed_hash_128(v->meta.hash_key, q->id, hash);
@@ -59,10 +82,10 @@ static bool ask(struct ledger_io *io, struct mail *mail, sem_t *done)
 	return true;
 }
 
-int ledger_io_find(
-    struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size)
+int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry,
+    struct event_here *ret_here, char *ret_owner, size_t size)
 {
-	struct query q = { .mail = { .kind = MAIL_QUERY }, .id = id };
+	struct query q = { .mail = { .kind = MAIL_QUERY }, .id = id, .here = ret_here };
 
 	if (!ask(io, &q.mail, &q.done))
 		return -EAGAIN;

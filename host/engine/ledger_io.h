@@ -37,8 +37,10 @@ void ledger_io_stop(struct ledger_io *io);
 bool ledger_io_wait(struct ledger_io *io, struct mono until);
 void ledger_io_free(struct ledger_io *io);	/* NULL is allowed; only after ledger_io_wait said true */
 
-/* The ledger's entry of an id, as the log stands at the last read.  0; -EAGAIN: no ledger yet. */
-int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry, char *ret_owner, size_t size);
+/* The ledger's entry of an id, as the log stands at the last read, and where the event is on this host.  0; -EAGAIN: no
+ * ledger yet. */
+int ledger_io_find(struct ledger_io *io, struct bytes id, struct entry *ret_entry, struct event_here *ret_here,
+    char *ret_owner, size_t size);
 
 /* Put the events of this id that are here aside; how many there are, or -EAGAIN. */
 int ledger_io_put_aside(struct ledger_io *io, struct bytes id, const char *why);

@@ -33,6 +33,7 @@ enum ledger_state { LEDGER_STARTING, LEDGER_OK, LEDGER_UNREACHABLE, LEDGER_REFUS
 struct query {
 	struct mail mail;
 	struct bytes id;
+	struct event_here *here;
 	struct entry entry;
 	char owner[64];
 	int result;

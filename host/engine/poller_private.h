@@ -23,8 +23,8 @@ struct partition {
 	bool assigned, blocked, paused;	/* paused by us */
 	_Atomic int standing;		/* events for which it is to stand still; the ledger thread's */
 	char stands_for[256];		/* the first of them; under the status' lock */
-	uint32_t oldest_round;		/* of the look that found the two below; under the status' lock */
-	int64_t oldest_offset, oldest_us;
+	uint32_t oldest_round;		/* of the look that found what is below; under the status' lock */
+	struct event_brief oldest;
 	struct offsets *window;
 	size_t outstanding;		/* events of this epoch that have not come back */
 	int64_t next;			/* least offset that may come; -1: any */

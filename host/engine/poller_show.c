@@ -2,6 +2,7 @@
 #include "engine/poller_private.h"
 
 #include "adapters/json.h"
+#include "core/flow.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,8 +81,12 @@ bool poller_see_oldest(struct subscription *s, const struct event *ev)
 	if (part->oldest_round == s->status.oldest_round)
 		return false;
 	part->oldest_round = s->status.oldest_round;
-	part->oldest_offset = ev->msg.offset;
-	part->oldest_us = ev->polled.us;
+	part->oldest.offset = ev->msg.offset;
+	part->oldest.polled_us = ev->polled.us;
+	part->oldest.doing = flow_doing(ev);
+	part->oldest.id_len = (uint16_t)ev->id.len;
+	if (ev->id.len > 0)
+		memcpy(part->oldest.id, ev->id.data, ev->id.len < BRIEF_ID_MAX ? ev->id.len : BRIEF_ID_MAX);
 	return true;
 }
 
@@ -94,8 +99,10 @@ static void publish_partition(struct poller *p, struct partition *part, struct p
 	out->position = part->next;
 	out->committed = part->stored;
 	out->end = part->end;
-	out->oldest_offset = part->oldest_offset;
-	out->oldest_us = part->oldest_round == p->s->status.oldest_round ? part->oldest_us : 0;
+	if (part->oldest_round == p->s->status.oldest_round)
+		out->oldest = part->oldest;
+	else
+		out->oldest.polled_us = 0;
 	out->state = part->blocked              ? "blocked"
 		     : part->paused             ? "paused"
 		     : p->state == SUB_DRAINING ? "draining"

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#define LATE_SECONDS 10
+
 static void put_text(struct buf *out, const char *name, const char *text)
 {
 	buf_printf(out, "\"%s\":", name);
@@ -18,7 +20,25 @@ static double age(int64_t polled_us)
 	return polled_us == 0 ? 0.0 : (double)(mono_now().us - polled_us) / 1e6;
 }
 
-static void put_partition(struct buf *out, const struct partition_status *p)
+/* The oldest event of a partition, and once it is late what to type about it. */
+static void put_brief(struct buf *out, const char *sub, const struct event_brief *e)
+{
+	bool cut = e->id_len > BRIEF_ID_MAX;
+	struct bytes id = { e->id, cut ? BRIEF_ID_MAX : e->id_len };
+
+	buf_printf(out, "\"oldest_offset\":%lld,\"oldest_seconds\":%.3f,\"oldest\":{", (long long)e->offset,
+	    age(e->polled_us));
+	if (!cut) {
+		buf_json_bytes(out, "id", id);
+		buf_char(out, ',');
+	}
+	put_text(out, "doing", e->doing);
+	if (age(e->polled_us) >= LATE_SECONDS)
+		status_remedies_of_event(out, sub, cut ? (struct bytes){ NULL, 0 } : id);
+	buf_text(out, "},");
+}
+
+static void put_partition(struct buf *out, const char *sub, const struct partition_status *p)
 {
 	bool known = p->end >= 0 && p->committed >= 0;
 
@@ -30,24 +50,23 @@ static void put_partition(struct buf *out, const struct partition_status *p)
 		buf_printf(out, "%lld,", p->end > p->committed ? (long long)(p->end - p->committed) : 0LL);
 	else
 		buf_text(out, "null,");
-	if (p->oldest_us == 0)
-		buf_text(out, "\"oldest_offset\":null,\"oldest_seconds\":null,");
+	if (p->oldest.polled_us == 0)
+		buf_text(out, "\"oldest_offset\":null,\"oldest_seconds\":null,\"oldest\":null,");
 	else
-		buf_printf(out, "\"oldest_offset\":%lld,\"oldest_seconds\":%.3f,",
-		    (long long)p->oldest_offset, age(p->oldest_us));
+		put_brief(out, sub, &p->oldest);
 	put_text(out, "state", p->state);
 	buf_char(out, ',');
 	put_text(out, "reason", p->reason);
 	buf_char(out, '}');
 }
 
-static void put_partitions(struct buf *out, const struct sub_status *st)
+static void put_partitions(struct buf *out, const char *sub, const struct sub_status *st)
 {
 	buf_text(out, ",\"partitions\":[");
 	for (size_t i = 0; i < st->n_partitions; i++) {
 		if (i > 0)
 			buf_char(out, ',');
-		put_partition(out, &st->partitions[i]);
+		put_partition(out, sub, &st->partitions[i]);
 	}
 	buf_char(out, ']');
 }
@@ -121,7 +140,7 @@ static void put_subscription(struct buf *out, struct subscription *s)
 	    (long long)atomic_load(&s->in_flight), (long long)atomic_load(&s->in_flight_bytes),
 	    (long long)atomic_load(&s->retry_waiting), s->conf->max_in_flight);
 	put_oldest(out, &st->oldest);
-	put_partitions(out, st);
+	put_partitions(out, s->conf->name, st);
 	pthread_mutex_unlock(&st->lock);
 	put_counts(out, s);
 	buf_char(out, '}');

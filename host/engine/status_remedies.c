@@ -40,18 +40,44 @@ static void say_plain(struct remedies *r, const char *command, const char *to)
 	r->n = plain.n;
 }
 
-/* An id that a shell takes as it is; of others it is said what to fill in, because they are a sender's words. */
-static struct bytes typed_id(const struct event_status *e)
+void status_put_id(struct buf *out, struct bytes id)
 {
 	static const char plain[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@/+,=%-";
+	bool as_it_is = id.len <= 200 && id.len > 0 && *(const char *)id.data != '-';
 
-	for (size_t i = 0; i < e->id_len; i++)
-		if (e->id[i] == '\0' || strchr(plain, e->id[i]) == NULL)
-			return bytes_of_text("ID");
-	if (e->id_len == 0 || e->id_len > 200 || e->id[0] == '-')
-		return bytes_of_text("ID");
-	return (struct bytes){ e->id, e->id_len };
+	for (size_t i = 0; as_it_is && i < id.len; i++) {
+		char c = ((const char *)id.data)[i];
+
+		as_it_is = c != '\0' && strchr(plain, c) != NULL;
+	}
+	if (id.data == NULL) {
+		buf_text(out, "ID");
+	} else if (as_it_is) {
+		buf_add(out, id.data, id.len);
+	} else {
+		buf_text(out, "--base64 ");
+		buf_base64(out, id);
+	}
+}
+
+static void about_event(struct remedies *r, struct bytes id)
+{
+	struct buf typed = { NULL, 0, 0 };
+
+	status_put_id(&typed, id);
+	add(r, "event", (struct bytes){ typed.data, typed.len }, "see its whole story");
+	add(r, "dlq add", (struct bytes){ typed.data, typed.len }, "put it aside, as a dead letter");
+	buf_free(&typed);
+}
+
+void status_remedies_of_event(struct buf *out, const char *sub, struct bytes id)
+{
+	struct remedies r = { out, sub, 0 };
+
+	buf_text(out, ",\"remedies\":[");
+	about_event(&r, id);
+	buf_char(out, ']');
 }
 
 static void about_stuck(struct remedies *r, const struct sub_status *st)
@@ -60,8 +86,7 @@ static void about_stuck(struct remedies *r, const struct sub_status *st)
 		say_plain(r, "check --connect", "ask Kafka and Redis what they say");
 		return;
 	}
-	add(r, "event", typed_id(&st->stuck), "see what the ledger knows of the event");
-	add(r, "dlq add", typed_id(&st->stuck), "put it aside, as a dead letter");
+	about_event(r, (struct bytes){ st->stuck.id, st->stuck.id_len });
 }
 
 static void about_ledger(struct remedies *r, const struct sub_status *st)

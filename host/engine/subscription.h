@@ -48,11 +48,21 @@ const char *sub_state_name(enum sub_state s);
 
 enum sub_hold { HOLD_NONE, HOLD_PAUSE, HOLD_DRAIN };
 
+/* An event as a row of many has it. */
+#define BRIEF_ID_MAX 255
+struct event_brief {
+	int64_t polled_us;		/* struct mono; 0: there is none */
+	int64_t offset;
+	const char *doing;		/* a constant */
+	uint16_t id_len;		/* of the whole id; above BRIEF_ID_MAX it is cut */
+	char id[BRIEF_ID_MAX];
+};
+
 struct partition_status {
 	char topic[250];
 	int32_t partition;
 	int64_t position, committed, end;	/* -1: unknown */
-	int64_t oldest_offset, oldest_us;	/* of its oldest unfinished event: offset, struct mono of its poll; us 0: none */
+	struct event_brief oldest;	/* its oldest unfinished event */
 	const char *state;		/* running, paused, blocked, draining */
 	char reason[320];		/* why it stands still; empty: it does not */
 };
@@ -66,6 +76,17 @@ struct event_status {
 	size_t id_len;
 	char id[EVENT_ID_MAX];
 	const char *doing;		/* a constant */
+};
+
+/* Where an event is on this host, for who asks for its story. */
+struct event_here {
+	struct event_status event;	/* polled_us 0: it is not here */
+	const char *handler;		/* "": none */
+	uint32_t attempt;		/* of the run at hand, or of the last one; 0: none yet */
+	bool stands, aside;		/* its partition stands still for it; an operator puts it aside */
+	int64_t due_us;			/* struct mono of its next attempt; 0: it waits for none */
+	int64_t running_since_ms;	/* Unix time; 0: it is in no handler */
+	char why[512];			/* its last error; "": none */
 };
 
 struct sub_status {			/* under `lock` */
