@@ -1,7 +1,7 @@
-/* http_client.h - one request to the admin socket.
+/* http_client.h - requests to the admin socket.
  *
- * Owns:    nothing.
- * Threads: any.
+ * Owns:    a request that is under way, until http_ask_free.
+ * Threads: any; one struct http_ask has one.
  * Uses:    libcurl.
  */
 #ifndef ADAPTERS_HTTP_CLIENT_H
@@ -12,5 +12,16 @@
 /* The status code, or -errno (-ECONNREFUSED, -ENOENT, -EACCES, -ETIMEDOUT) with `why`. */
 int http_client_call(const char *socket, const char *method, const char *path, struct buf *ret_body, char *why,
     size_t size);
+
+/* The same without waiting, for who has keys to listen to meanwhile: GET, one at a time. */
+struct http_ask;
+struct http_ask *http_ask_new(const char *socket);	/* NULL: out of memory */
+void http_ask_free(struct http_ask *a);			/* NULL is allowed; also under way */
+void http_ask_begin(struct http_ask *a, const char *path);
+bool http_ask_busy(const struct http_ask *a);
+/* Until one of the n <= 4 fds is readable, the answer came, or the time is over. */
+void http_ask_wait(struct http_ask *a, const int *fds, unsigned n, int timeout_ms);
+/* As http_client_call, once it is no longer busy. */
+int http_ask_take(struct http_ask *a, struct buf *ret_body, char *why, size_t size);
 
 #endif

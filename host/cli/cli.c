@@ -3,6 +3,7 @@
 #include "adapters/config_table.h"
 #include "generated/version.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,6 +81,8 @@ int cli_main(int argc, char **argv)
 {
 	const struct command *c;
 
+	/* How wide characters are; numbers stay as they are. */
+	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_all(stderr);
 		return EXIT_USAGE;

@@ -14,6 +14,17 @@ const struct command cli_commands[] = {
 	    cmd_config },
 	{ "status", "[--json] [--admin SOCKET] [-c FILE]", "state of subscriptions, partitions, handlers",
 	    NULL, cmd_status },
+	{ "top",
+	    "[--interval T] [--sort COLUMN] [--filter TEXT] [--view NAME] [--once | --batch N] [--admin SOCKET] [-c FILE]",
+	    "the same live, with rates, on the whole terminal",
+	    "q ends it, h lists the other keys.  It goes on by itself when the daemon does.\n"
+	    "  --interval T   how often to ask: 250ms to 1h (default 2s)\n"
+	    "  --sort COLUMN  lag, oldest, name, state, consumed, ...; names rise, what is most comes first\n"
+	    "  --filter TEXT  only what has TEXT in its names or its state\n"
+	    "  --view NAME    subscriptions (default), partitions, handlers, trouble\n"
+	    "  --once         one picture as plain text, all views or that of --view, after one interval; --batch N: N of them\n"
+	    "Exit status: 0, or with --once and --batch 69 if the daemon does not answer.",
+	    cmd_top },
 	{ "event", "SUBSCRIPTION ID [--base64] [--ledger-only] [--json] ...", "the whole story of one event",
 	    "The ledger's record, where the event is on this host, its last error, its dead letter, and what to type.\n"
 	    "ID is the id as text.\n"

@@ -27,6 +27,9 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		{ "limit", required_argument, NULL, 'l' }, { "from", required_argument, NULL, 'f' },
 		{ "detail", required_argument, NULL, 'D' }, { "to", required_argument, NULL, 't' },
 		{ "topic", required_argument, NULL, 'T' }, { "ledger-only", no_argument, NULL, 'L' },
+		{ "interval", required_argument, NULL, 'I' }, { "sort", required_argument, NULL, 'S' },
+		{ "filter", required_argument, NULL, 'F' }, { "view", required_argument, NULL, 'V' },
+		{ "once", no_argument, NULL, 'O' }, { "batch", required_argument, NULL, 'B' },
 		{ NULL, 0, NULL, 0 } };
 	int c;
 
@@ -61,6 +64,12 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		case 't': o->to = optarg; break;
 		case 'T': o->topic = optarg; break;
 		case 'L': o->ledger_only = true; break;
+		case 'I': o->interval = optarg; break;
+		case 'S': o->sort = optarg; break;
+		case 'F': o->filter = optarg; break;
+		case 'V': o->view = optarg; break;
+		case 'O': o->once = true; break;
+		case 'B': o->batch = optarg; break;
 		default:
 			return cli_usage(
 			    argv[0], "unknown option, or one without its value: %s", argv[optind - 1]);
@@ -71,8 +80,7 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 	return 0;
 }
 
-/* The socket that the options or the configuration name. */
-static char *socket_of(const struct cli_options *o)
+char *cli_socket(const struct cli_options *o)
 {
 	struct config_problems problems = { NULL, 0, 0 };
 	struct config *c = NULL;
@@ -121,7 +129,7 @@ int cli_id(const struct cli_options *o, const char *command, const char *typed, 
 int cli_try(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body,
     char *why, size_t size)
 {
-	char *socket = socket_of(o);
+	char *socket = cli_socket(o);
 	int r = http_client_call(socket, method, path, ret_body, why, size);
 
 	free(socket);

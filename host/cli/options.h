@@ -15,9 +15,10 @@ struct cli_options {
 	bool config_given;
 	const char *admin;		/* --admin; NULL: not given */
 	bool json, keys, markdown, base64, connect, ledger_only;
-	bool dry_run, raw;
+	bool dry_run, raw, once;
 	const char *events, *produce, *rate;
 	const char *reason, *handler, *id, *since, *until, *limit, *from, *detail, *to, *topic;
+	const char *interval, *sort, *filter, *view, *batch;
 	int argc;			/* what is left */
 	char **argv;
 };
@@ -29,6 +30,8 @@ int cli_options(int argc, char **argv, struct cli_options *ret_options);
  * printed. */
 int cli_load(const struct cli_options *o, struct config **ret_config);
 
+/* The socket that the options or the configuration name; the caller's. */
+char *cli_socket(const struct cli_options *o);
 /* One request to the daemon named by the options.  0: *ret_body holds the answer, *ret_status its status; else an
  * exit status, after the reason was printed. */
 int cli_ask(const struct cli_options *o, const char *method, const char *path, struct buf *ret_body, int *ret_status);

@@ -20,6 +20,7 @@ FOREIGN = {
     "librdkafka": r"librdkafka/", "hiredis": r"hiredis/", "libconfig": r"libconfig\.h", "jansson": r"jansson\.h",
     "libsodium": r"sodium\.h", "libelf": r"(lib)?g?elf\.h", "libmicrohttpd": r"microhttpd\.h",
     "libcurl": r"curl/", "openssl": r"openssl/", "libdl": r"dlfcn\.h",
+    "ncurses": r"(ncursesw?/)?(n?curses|term|panel|form|menu)\.h",
 }
 IMPURE = r"(pthread|poll|unistd|time|fcntl)\.h|sys/(socket|stat|types)\.h"
 # core/metrics holds one lock, for making series; counting takes none.
