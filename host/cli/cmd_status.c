@@ -134,6 +134,9 @@ static int print(const struct buf *body)
 		troubles_of_sub(&t, &s->subs[i]);
 	print_troubles(&t);
 	print_partitions(s);
+	for (size_t i = 0; i < s->n_subs; i++)
+		troubles_of_partitions(&t, &s->subs[i]);
+	print_troubles(&t);
 	print_handlers(s);
 	troubles_of_engine(&t, s);
 	print_troubles(&t);

@@ -110,6 +110,39 @@ static void take_counts(const struct place *p, struct snap_sub *sub)
 	sub->dead = sub->counted ? sum_of(p, "dead_letters", reasons) : NOT_KNOWN;
 }
 
+static struct snap_remedy *take_remedies(const struct place *p, const char *name, size_t *ret_n)
+{
+	struct snap_remedy *list = elements(p, name, sizeof(*list), ret_n);
+
+	for (size_t i = 0; i < *ret_n; i++) {
+		struct place at = below(p, name, i);
+
+		list[i] = (struct snap_remedy){ text_at(&at, "type"), text_at(&at, "to") };
+	}
+	return list;
+}
+
+static void take_partition(const struct place *p, struct snap_partition *part)
+{
+	bool text = there(p, "oldest/id");
+
+	*part = (struct snap_partition){
+		.topic = text_at(p, "topic"),
+		.partition = text_at(p, "partition"),
+		.state = text_at(p, "state"),
+		.reason = text_at(p, "reason"),
+		.position = number_at(p, "position"),
+		.committed = number_at(p, "committed"),
+		.lag = number_at(p, "lag"),
+		.oldest_seconds = number_at(p, "oldest_seconds"),
+		.oldest_offset = number_at(p, "oldest_offset"),
+		.oldest_id = text_at(p, text ? "oldest/id" : "oldest/id_base64"),
+		.oldest_is_text = text,
+		.oldest_doing = text_at(p, "oldest/doing"),
+	};
+	part->remedies = take_remedies(p, "oldest/remedies", &part->n_remedies);
+}
+
 static void take_partitions(const struct place *p, struct snap_sub *sub)
 {
 	sub->partitions = elements(p, "partitions", sizeof(*sub->partitions), &sub->n_partitions);
@@ -117,29 +150,9 @@ static void take_partitions(const struct place *p, struct snap_sub *sub)
 	for (size_t i = 0; i < sub->n_partitions; i++) {
 		struct place at = below(p, "partitions", i);
 
-		sub->partitions[i] = (struct snap_partition){
-			.topic = text_at(&at, "topic"),
-			.partition = text_at(&at, "partition"),
-			.state = text_at(&at, "state"),
-			.reason = text_at(&at, "reason"),
-			.position = number_at(&at, "position"),
-			.committed = number_at(&at, "committed"),
-			.lag = number_at(&at, "lag"),
-			.oldest_seconds = number_at(&at, "oldest_seconds"),
-			.oldest_offset = number_at(&at, "oldest_offset"),
-		};
+		take_partition(&at, &sub->partitions[i]);
 		if (sub->partitions[i].lag >= 0)
 			sub->lag = (sub->lag < 0 ? 0 : sub->lag) + sub->partitions[i].lag;
-	}
-}
-
-static void take_remedies(const struct place *p, struct snap_sub *sub)
-{
-	sub->remedies = elements(p, "remedies", sizeof(*sub->remedies), &sub->n_remedies);
-	for (size_t i = 0; i < sub->n_remedies; i++) {
-		struct place at = below(p, "remedies", i);
-
-		sub->remedies[i] = (struct snap_remedy){ text_at(&at, "type"), text_at(&at, "to") };
 	}
 }
 
@@ -163,7 +176,7 @@ static void take_sub(const struct place *p, struct snap_sub *sub)
 	};
 	take_counts(p, sub);
 	take_partitions(p, sub);
-	take_remedies(p, sub);
+	sub->remedies = take_remedies(p, "remedies", &sub->n_remedies);
 }
 
 /* ---- Handlers, and the engine */
@@ -253,6 +266,8 @@ void snapshot_free(struct snapshot *s)
 	for (size_t i = 0; i < s->n_texts; i++)
 		free(s->texts[i]);
 	for (size_t i = 0; i < s->n_subs; i++) {
+		for (size_t k = 0; k < s->subs[i].n_partitions; k++)
+			free(s->subs[i].partitions[k].remedies);
 		free(s->subs[i].partitions);
 		free(s->subs[i].remedies);
 	}

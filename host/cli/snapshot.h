@@ -15,13 +15,17 @@
 
 #define NOT_KNOWN (-1.0)
 
+struct snap_remedy {
+	const char *type, *to;
+};
+
 struct snap_partition {
 	const char *topic, *partition, *state, *reason;
 	double position, committed, lag, oldest_seconds, oldest_offset;
-};
-
-struct snap_remedy {
-	const char *type, *to;
+	const char *oldest_id, *oldest_doing;	/* "": there is none, or it has no id */
+	bool oldest_is_text;			/* the id; else base64 */
+	struct snap_remedy *remedies;		/* of its oldest event, once that is late */
+	size_t n_remedies;
 };
 
 struct snap_sub {

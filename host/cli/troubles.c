@@ -5,6 +5,9 @@
 #include <time.h>
 
 #define REASON_MAX 600
+/* A command is typed as it stands, and has an id of up to 1024 bytes in it, perhaps as base64. */
+#define COMMAND_MAX 2000
+#define LATE_MAX 5
 
 static struct trouble *add(struct troubles *t, const char *kind, const char *state)
 {
@@ -23,6 +26,20 @@ static void shown(struct buf *out, const char *text)
 	buf_shown(out, bytes_of_text(text), REASON_MAX);
 }
 
+static void add_remedies(struct troubles *t, const struct snap_remedy *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct buf before = { NULL, 0, 0 }, after = { NULL, 0, 0 };
+		struct trouble *line = add(t, "type", NULL);
+
+		buf_shown(&before, bytes_of_text(list[i].type), COMMAND_MAX);
+		buf_text(&after, "to ");
+		shown(&after, list[i].to);
+		line->before = before.data;
+		line->after = after.data;
+	}
+}
+
 void troubles_of_sub(struct troubles *t, const struct snap_sub *s)
 {
 	struct buf before = { NULL, 0, 0 }, after = { NULL, 0, 0 };
@@ -37,15 +54,64 @@ void troubles_of_sub(struct troubles *t, const struct snap_sub *s)
 	line = add(t, "head", s->state);
 	line->before = before.data;
 	line->after = after.data;
-	for (size_t i = 0; i < s->n_remedies; i++) {
-		before = after = (struct buf){ NULL, 0, 0 };
-		shown(&before, s->remedies[i].type);
-		buf_text(&after, "to ");
-		shown(&after, s->remedies[i].to);
-		line = add(t, "type", NULL);
-		line->before = before.data;
-		line->after = after.data;
+	add_remedies(t, s->remedies, s->n_remedies);
+}
+
+/* ---- Partitions */
+
+static void add_late(struct troubles *t, const struct snap_partition *p)
+{
+	struct buf text = { NULL, 0, 0 };
+
+	shown(&text, p->topic);
+	buf_char(&text, '/');
+	shown(&text, p->partition);
+	buf_printf(&text, " waits for offset %.0f", p->oldest_offset);
+	if (p->oldest_id[0] != '\0') {
+		buf_text(&text, ", id ");
+		shown(&text, p->oldest_id);
+		buf_text(&text, p->oldest_is_text ? "" : " (base64)");
 	}
+	buf_text(&text, ", which ");
+	shown(&text, p->oldest_doing);
+	buf_printf(&text, "; fetched %.0f s ago", p->oldest_seconds);
+	add(t, "head", NULL)->before = text.data;
+	add_remedies(t, p->remedies, p->n_remedies);
+}
+
+/* The one that comes after this in the order of waiting, longest first; NULL: none.  after NULL: the first. */
+static const struct snap_partition *next_late(const struct snap_sub *s, const struct snap_partition *after)
+{
+	const struct snap_partition *next = NULL;
+
+	for (size_t i = 0; i < s->n_partitions; i++) {
+		const struct snap_partition *p = &s->partitions[i];
+
+		if (p->n_remedies == 0)
+			continue;
+		if (after != NULL && (p->oldest_seconds > after->oldest_seconds ||
+					 (p->oldest_seconds == after->oldest_seconds && p <= after)))
+			continue;
+		if (next == NULL || p->oldest_seconds > next->oldest_seconds)
+			next = p;
+	}
+	return next;
+}
+
+void troubles_of_partitions(struct troubles *t, const struct snap_sub *s)
+{
+	const struct snap_partition *p = NULL;
+	struct buf text = { NULL, 0, 0 };
+	size_t late = 0, told = 0;
+
+	for (size_t i = 0; i < s->n_partitions; i++)
+		late += s->partitions[i].n_remedies > 0;
+	for (; told < LATE_MAX && (p = next_late(s, p)) != NULL; told++)
+		add_late(t, p);
+	if (late <= told)
+		return;
+	buf_printf(&text, "%zu more partitions wait for an event that is late", late - told);
+	add(t, "head", NULL)->before = text.data;
 }
 
 void troubles_of_handler(struct troubles *t, const struct snap_handler *h)

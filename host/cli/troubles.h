@@ -24,6 +24,8 @@ struct troubles {
 
 /* Nothing if there is nothing to say. */
 void troubles_of_sub(struct troubles *t, const struct snap_sub *s);
+/* The partitions whose oldest event is late: the worst few, and how many more there are. */
+void troubles_of_partitions(struct troubles *t, const struct snap_sub *s);
 void troubles_of_handler(struct troubles *t, const struct snap_handler *h);
 /* Why the engine before this one ended, and what was inside a handler then. */
 void troubles_of_engine(struct troubles *t, const struct snapshot *s);

@@ -35,7 +35,7 @@ class Stranger(SystemTest):
         redis = self.redis()
         self.make_topics(6)
         self.commands = []
-        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "2s";', workers=8,
+        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1m"; max_run = "5m";', workers=8,
                         settings=f'path = "{self.witness("a")}"; json = true;', **options)
         d.wait_state("running")
         return d
