@@ -100,6 +100,77 @@ int http_client_call(
 	return end(curl, perform(curl, !post, ret_body), socket, why, size);
 }
 
+/* ---- An answer that goes on */
+
+/* The other side says something every two seconds. */
+#define SILENCE_S 10L
+
+struct streaming {
+	CURL *curl;
+	bool (*take)(void *arg, const char *data, size_t len);
+	void *arg;
+	const volatile int *stop;
+	struct buf *refusal;
+	bool enough;
+};
+
+static size_t take_stream(char *data, size_t size, size_t n, void *arg)
+{
+	struct streaming *s = arg;
+	long status = 0;
+
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		buf_add(s->refusal, data, size * n);
+	else if (!s->take(s->arg, data, size * n))
+		s->enough = true;
+	return s->enough ? 0 : size * n;
+}
+
+static int see_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct streaming *s = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return *s->stop;
+}
+
+int http_client_stream(const char *socket, const char *path,
+    bool (*taker)(void *arg, const char *data, size_t len), void *arg, const volatile int *stop,
+    struct buf *ret_refusal, char *why, size_t size)
+{
+	struct streaming s = { NULL, taker, arg, stop, ret_refusal, false };
+	long status = 0;
+	int r = look(socket, why, size);
+	CURLcode code;
+
+	if (r < 0)
+		return r;
+	s.curl = request(socket, "GET", path, 0, ret_refusal);
+	if (s.curl == NULL)
+		return -ENOMEM;
+	curl_easy_setopt(s.curl, CURLOPT_WRITEFUNCTION, take_stream);
+	curl_easy_setopt(s.curl, CURLOPT_WRITEDATA, &s);
+	curl_easy_setopt(s.curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(s.curl, CURLOPT_XFERINFOFUNCTION, see_stop);
+	curl_easy_setopt(s.curl, CURLOPT_XFERINFODATA, &s);
+	curl_easy_setopt(s.curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(s.curl, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
+	code = curl_easy_perform(s.curl);
+	curl_easy_getinfo(s.curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(s.curl);
+	if (*stop)
+		return -EINTR;
+	/* However it ended, it had begun. */
+	if (status > 0)
+		return (int)status;
+	snprintf(why, size, "%s: %s: is semeld running?", socket, curl_easy_strerror(code));
+	return -ECONNREFUSED;
+}
+
 /* ---- Without waiting */
 
 struct http_ask {

@@ -13,6 +13,11 @@
 int http_client_call(const char *socket, const char *method, const char *path, struct buf *ret_body, char *why,
     size_t size);
 
+/* An answer that goes on, as it comes, until `taker` returns false, *stop is set or the other side ends it.  The status code:
+ * then it ended; what came with another than 200 is in *ret_refusal; -errno as above, -EINTR: *stop was set. */
+int http_client_stream(const char *socket, const char *path, bool (*taker)(void *arg, const char *data, size_t len),
+    void *arg, const volatile int *stop, struct buf *ret_refusal, char *why, size_t size);
+
 /* The same without waiting, for who has keys to listen to meanwhile: GET, one at a time. */
 struct http_ask;
 struct http_ask *http_ask_new(const char *socket);	/* NULL: out of memory */

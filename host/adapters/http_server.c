@@ -28,13 +28,29 @@ struct connection {
 	    since_us; /* struct mono: begun, or the last step that we know of; MONO_NEVER.us: we work for it */
 };
 
+/* An answer that goes on.  While there is nothing to say its connection is suspended, and a thread resumes it. */
+struct stream {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct http_stream source;
+	struct buf pending;
+	size_t sent; /* of it */
+	struct mono said_at;
+	bool suspended;
+	struct stream *next, **at;
+};
+
 struct http_server {
 	struct MHD_Daemon *daemon;
 	http_handler_fn handler;
 	void *arg;
-	pthread_mutex_t lock; /* of the connections */
+	pthread_mutex_t lock; /* of what follows */
 	struct connection *connections;
 	unsigned n;
+	struct stream *streams;
+	bool stopping, has_pacer;
+	pthread_cond_t stop;
+	pthread_t pacer;
 };
 
 /* ---- Connections */
@@ -117,6 +133,123 @@ void http_server_tick(struct http_server *s, struct mono now)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* ---- Streams */
+
+#define PACE_MS 100
+#define STREAM_BYTES (64 << 10)
+/* An empty line after so long without another: that is how it shows that nobody reads any more. */
+#define SILENCE_US 2000000
+
+static void resume_all(struct http_server *s)
+{
+	for (struct stream *st = s->streams; st != NULL; st = st->next) {
+		if (st->suspended)
+			MHD_resume_connection(st->connection);
+		st->suspended = false;
+	}
+}
+
+static void *pace(void *arg)
+{
+	struct http_server *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += PACE_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		pthread_cond_timedwait(&s->stop, &s->lock, &until);
+		resume_all(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+static void fill(struct stream *st)
+{
+	struct mono now = mono_now();
+
+	buf_clear(&st->pending);
+	st->sent = 0;
+	st->source.read(st->source.arg, &st->pending, STREAM_BYTES);
+	if (st->pending.len == 0 && mono_diff_us(now, st->said_at) > SILENCE_US)
+		buf_char(&st->pending, '\n');
+	if (st->pending.len > 0)
+		st->said_at = now;
+}
+
+static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t size)
+{
+	struct stream *st = cls;
+	size_t n;
+
+	(void)position;
+	if (st->sent == st->pending.len)
+		fill(st);
+	n = st->pending.len - st->sent < size ? st->pending.len - st->sent : size;
+	if (n > 0) {
+		memcpy(out, st->pending.data + st->sent, n);
+		st->sent += n;
+		return (ssize_t)n;
+	}
+	pthread_mutex_lock(&st->server->lock);
+	n = st->server->stopping;
+	if (n == 0) {
+		MHD_suspend_connection(st->connection);
+		st->suspended = true;
+	}
+	pthread_mutex_unlock(&st->server->lock);
+	return n == 0 ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void free_stream(void *cls)
+{
+	struct stream *st = cls;
+
+	pthread_mutex_lock(&st->server->lock);
+	*st->at = st->next;
+	if (st->next != NULL)
+		st->next->at = st->at;
+	pthread_mutex_unlock(&st->server->lock);
+	st->source.close(st->source.arg);
+	buf_free(&st->pending);
+	free(st);
+}
+
+/* NULL: it cannot be had, and the source is closed. */
+static struct MHD_Response *stream(
+    struct http_server *s, struct MHD_Connection *connection, const struct http_stream *source)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	struct MHD_Response *response;
+
+	if (st == NULL) {
+		source->close(source->arg);
+		return NULL;
+	}
+	*st = (struct stream){
+		.server = s, .connection = connection, .source = *source, .said_at = mono_now()
+	};
+	pthread_mutex_lock(&s->lock);
+	st->next = s->streams;
+	st->at = &s->streams;
+	if (st->next != NULL)
+		st->next->at = &st->next;
+	s->streams = st;
+	if (!s->has_pacer)
+		s->has_pacer = pthread_create(&s->pacer, NULL, pace, s) == 0;
+	pthread_mutex_unlock(&s->lock);
+	response = s->has_pacer ? MHD_create_response_from_callback(
+				      MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, st, free_stream)
+				: NULL;
+	if (response == NULL)
+		free_stream(st);
+	return response;
+}
+
 /* ---- Requests */
 
 static const char *query(const struct http_request *r, const char *name)
@@ -130,7 +263,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	static int seen;
 	struct http_server *s = cls;
 	struct http_request r = { method, url, query, connection };
-	struct http_answer a = { 500, "text/plain; charset=utf-8", NULL, { NULL, 0, 0 } };
+	struct http_answer a = { .status = 500, .type = "text/plain; charset=utf-8" };
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
@@ -147,9 +280,13 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	}
 	step(s, connection, MONO_NEVER);
 	s->handler(s->arg, &r, &a);
-	step(s, connection, mono_now());
-	response = MHD_create_response_from_buffer(a.body.len, a.body.len == 0 ? "" : a.body.data,
-	    a.body.len == 0 ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	if (a.stream.read != NULL) {
+		response = stream(s, connection, &a.stream);
+	} else {
+		step(s, connection, mono_now());
+		response = MHD_create_response_from_buffer(a.body.len, a.body.len == 0 ? "" : a.body.data,
+		    a.body.len == 0 ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	}
 	if (response == NULL) {
 		buf_free(&a.body);
 		return MHD_NO;
@@ -171,17 +308,22 @@ int http_server_start(int fd, const char *name, http_handler_fn handler, void *a
     struct http_server **ret_server, char *why, size_t size)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 
 	if (s == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->stop, &attr);
+	pthread_condattr_destroy(&attr);
 	s->handler = handler;
 	s->arg = arg;
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer, s,
-	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, notify, s, MHD_OPTION_NOTIFY_COMPLETED,
-	    completed, s, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME,
+	    0, NULL, NULL, answer, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, notify, s,
+	    MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_END);
 	if (s->daemon == NULL) {
 		snprintf(why, size, "HTTP on %s: the server cannot be started", name);
 		pthread_mutex_destroy(&s->lock);
@@ -200,9 +342,18 @@ void http_server_stop(struct http_server *s)
 		return;
 	/* Stopping alone would shut the socket down, for all who have it.  It takes MHD_USE_ITC. */
 	fd = MHD_quiesce_daemon(s->daemon);
+	/* None may be suspended when it stops, and from now on none is. */
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	pthread_cond_signal(&s->stop);
+	resume_all(s);
+	pthread_mutex_unlock(&s->lock);
+	if (s->has_pacer)
+		pthread_join(s->pacer, NULL);
 	MHD_stop_daemon(s->daemon);
 	if (fd != MHD_INVALID_SOCKET)
 		close(fd);
+	pthread_cond_destroy(&s->stop);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -1,6 +1,6 @@
 /* http_server.h - HTTP on a listening socket.
  *
- * At most 64 connections; each is bounded in memory and in time.
+ * At most 64 connections; each is bounded in memory and in time, a stream in memory alone, for as long as it is read.
  *
  * Owns:    the listening socket it was given, and its thread.
  * Threads: http_server_*: setup; http_server_tick: any; handlers: the server's own thread.
@@ -19,11 +19,20 @@ struct http_request {
 	void *native;
 };
 
+/* An answer that goes on until one of the two sides has enough. */
+struct http_stream {
+	void *arg;
+	/* Appends what there is by now, up to about cap bytes; nothing: it is asked again after a tenth of a second. */
+	void (*read)(void *arg, struct buf *out, size_t cap);
+	void (*close)(void *arg);
+};
+
 struct http_answer {
 	unsigned status;
 	const char *type;		/* content type, a constant */
 	const char *policy;		/* Content-Security-Policy of a page; NULL: it is none */
 	struct buf body;		/* freed by the server */
+	struct http_stream stream;	/* instead of a body, if its read is set; closed by the server */
 };
 
 typedef void (*http_handler_fn)(void *arg, const struct http_request *r, struct http_answer *a);

@@ -53,6 +53,7 @@ int cmd_offsets(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_tap(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_try(int argc, char **argv);
 extern const char cmd_try_details[];	/* what help says of it */

@@ -25,6 +25,17 @@ const struct command cli_commands[] = {
 	    "  --once         one picture as plain text, all views or that of --view, after one interval; --batch N: N of them\n"
 	    "Exit status: 0, or with --once and --batch 69 if the daemon does not answer.",
 	    cmd_top },
+	{ "tap",
+	    "SUBSCRIPTION [--route R] [--handler H] [--outcome O] [--dead] [--id ID] [--key K] [--payload] [--count N] [--json] ...",
+	    "events and outcomes as they pass",
+	    "Shows what this host handles, finds to be duplicates, puts aside, hands to the retry topic.  It slows nothing: what it\n"
+	    "cannot take is dropped, and how many is said.  Ctrl-C ends it.  Payloads can be secrets: they are shown if asked for.\n"
+	    "  --outcome O   only runs that ended so: ok, retry, reject, skip, cancelled\n"
+	    "  --dead        only what becomes a dead letter, or is dropped\n"
+	    "  --id, --key   only these; --base64: both are given in base64\n"
+	    "  --count N     end after so many\n"
+	    "  --json        one object a line",
+	    cmd_tap },
 	{ "event", "SUBSCRIPTION ID [--base64] [--ledger-only] [--json] ...", "the whole story of one event",
 	    "The ledger's record, where the event is on this host, its last error, its dead letter, and what to type.\n"
 	    "ID is the id as text.\n"

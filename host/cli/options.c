@@ -27,6 +27,9 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		{ "limit", required_argument, NULL, 'l' }, { "from", required_argument, NULL, 'f' },
 		{ "detail", required_argument, NULL, 'D' }, { "to", required_argument, NULL, 't' },
 		{ "topic", required_argument, NULL, 'T' }, { "ledger-only", no_argument, NULL, 'L' },
+		{ "route", required_argument, NULL, 'o' }, { "outcome", required_argument, NULL, 'w' },
+		{ "key", required_argument, NULL, 'K' }, { "count", required_argument, NULL, 'n' },
+		{ "dead", no_argument, NULL, 'x' }, { "payload", no_argument, NULL, 'P' },
 		{ "interval", required_argument, NULL, 'I' }, { "sort", required_argument, NULL, 'S' },
 		{ "filter", required_argument, NULL, 'F' }, { "view", required_argument, NULL, 'V' },
 		{ "once", no_argument, NULL, 'O' }, { "batch", required_argument, NULL, 'B' },
@@ -64,6 +67,12 @@ int cli_options(int argc, char **argv, struct cli_options *o)
 		case 't': o->to = optarg; break;
 		case 'T': o->topic = optarg; break;
 		case 'L': o->ledger_only = true; break;
+		case 'o': o->route = optarg; break;
+		case 'w': o->outcome = optarg; break;
+		case 'K': o->key = optarg; break;
+		case 'n': o->count = optarg; break;
+		case 'x': o->dead = true; break;
+		case 'P': o->payload = true; break;
 		case 'I': o->interval = optarg; break;
 		case 'S': o->sort = optarg; break;
 		case 'F': o->filter = optarg; break;

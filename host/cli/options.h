@@ -19,6 +19,8 @@ struct cli_options {
 	const char *events, *produce, *rate;
 	const char *reason, *handler, *id, *since, *until, *limit, *from, *detail, *to, *topic;
 	const char *interval, *sort, *filter, *view, *batch;
+	const char *route, *outcome, *key, *count;
+	bool dead, payload;
 	int argc;			/* what is left */
 	char **argv;
 };

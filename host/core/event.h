@@ -55,6 +55,8 @@ enum fate {
 enum dlq_reason { DLQ_REASONS(X) DLQ_N_REASONS };
 #undef X
 const char *dlq_reason_name(enum dlq_reason reason);
+/* Of an enum semel_outcome that ends a run; NULL for others. */
+const char *event_outcome_name(int outcome);
 
 #define EVENT_ID_INLINE 64
 #define EVENT_ID_MAX 1024

@@ -65,6 +65,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 	X(KAFKA_ERRORS, "kafka_errors_total", COUNTER, "code", "Errors that librdkafka reported.") \
 	X(PLUGIN_FAULTS, "plugin_faults_total", COUNTER, "handler,kind", "Broken promises of a plugin.") \
 	X(DROPPED, "dropped_total", COUNTER, "subscription", "Exhausted events recorded dead without a dead letter (on_exhausted = drop).") \
+	X(TAP_DROPPED, "tap_dropped_total", COUNTER, "subscription", "Events that a tap (semel tap) had no room for.") \
 	X(LOG_SUPPRESSED, "log_suppressed_total", COUNTER, "", "Log lines not written: rate limit or a blocked stderr.") \
 	X(SERIES_DROPPED, "series_dropped_total", COUNTER, "", "Series not made because of the limit.")
 

@@ -19,7 +19,6 @@ static const char *const state_names[LEDGER_N_STATES] = { "starting", "ok", "unr
 	"lost" };
 
 /* By outcome; the value of SEMEL_ASYNC is none. */
-static const char *const outcome_names[OUTCOMES] = { "ok", "retry", "reject", "skip", NULL, "cancelled" };
 
 static const char *trouble_kind(enum store_trouble t)
 {
@@ -46,9 +45,10 @@ static void setup_outcomes(struct ledger_io *io)
 		unsigned h = c->routes[io->s->conf->routes[r]].handler;
 
 		for (unsigned o = 0; o < OUTCOMES; o++)
-			if (outcome_names[o] != NULL)
+			if (event_outcome_name((int)o) != NULL)
 				io->outcome_series[h * OUTCOMES + o] = metrics_series(io->s->metrics,
-				    METRIC_HANDLED, io->s->conf->name, c->handlers[h].name, outcome_names[o]);
+				    METRIC_HANDLED, io->s->conf->name, c->handlers[h].name,
+				    event_outcome_name((int)o));
 	}
 }
 
@@ -161,6 +161,20 @@ static void log_event(enum log_level level, const char *message, const struct le
 	log_run(level, message, io, ev, true);
 }
 
+static void show_on_taps(struct ledger_io *io, enum flow_note note, struct event *ev)
+{
+	static const struct {
+		enum flow_note note;
+		enum tap_kind kind;
+	} shown[] = { { FLOW_DUPLICATE, TAP_DUPLICATE }, { FLOW_CONFLICT, TAP_CONFLICT },
+		{ FLOW_UNROUTED, TAP_UNROUTED }, { FLOW_DEAD_LETTER, TAP_DEAD },
+		{ FLOW_DROPPED, TAP_DROPPED }, { FLOW_HANDED_OVER, TAP_HANDED_OVER } };
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (shown[i].note == note)
+			tap_show(&io->s->tap, shown[i].kind, ev, io->wall_ms);
+}
+
 void ledger_note(void *arg, enum flow_note note, struct event *ev)
 {
 	struct ledger_io *io = arg;
@@ -169,6 +183,8 @@ void ledger_note(void *arg, enum flow_note note, struct event *ev)
 
 	if (o != NULL && ev != NULL)
 		o->note(o->arg, note, ev);
+	if (tap_wanted(&io->s->tap))
+		show_on_taps(io, note, ev);
 	switch (note) {
 	case FLOW_DUPLICATE: series_add(m->duplicates, 1); break;
 	case FLOW_CONFLICT:
@@ -224,11 +240,13 @@ void ledger_outcome_metrics(struct ledger_io *io, struct event *ev)
 	cell = &io->outcome_series[ev->handler * OUTCOMES + (unsigned)o];
 	if (*cell == NULL)
 		*cell = metrics_series(io->s->metrics, METRIC_HANDLED, io->s->conf->name,
-		    io->s->config->handlers[ev->handler].name, outcome_names[o]);
+		    io->s->config->handlers[ev->handler].name, event_outcome_name((int)o));
 	series_add(*cell, 1);
 	if (o == SEMEL_RETRY || o == SEMEL_REJECT)
 		log_event(o == SEMEL_RETRY ? LOG_INFO : LOG_WARNING,
 		    o == SEMEL_RETRY ? "handler asks for a retry" : "handler rejects the event", io, ev);
+	if (tap_wanted(&io->s->tap))
+		tap_show(&io->s->tap, TAP_HANDLED, ev, io->wall_ms);
 }
 
 void ledger_late(void *arg, struct event *ev)

@@ -64,6 +64,7 @@ int subscription_init(struct subscription *s, const struct config *c, unsigned i
 	s->status.poller_state = SUB_STARTING;
 	pthread_mutex_init(&s->status.lock, NULL);
 	make_series(s);
+	tap_hub_init(&s->tap, c, metrics_series(m, METRIC_TAP_DROPPED, s->conf->name));
 	r = mailbox_init(&s->flow_box);
 	if (r == 0)
 		r = mailbox_init(&s->poller_box);
@@ -72,6 +73,7 @@ int subscription_init(struct subscription *s, const struct config *c, unsigned i
 
 void subscription_destroy(struct subscription *s)
 {
+	tap_hub_destroy(&s->tap);
 	mailbox_destroy(&s->flow_box);
 	mailbox_destroy(&s->poller_box);
 	pthread_mutex_destroy(&s->status.lock);

@@ -23,6 +23,7 @@
 #include "core/event.h"
 #include "core/metrics.h"
 #include "engine/observer.h"
+#include "engine/tap.h"
 
 #include <pthread.h>
 
@@ -156,6 +157,8 @@ struct subscription {
 	_Atomic bool has_retry_topic;
 	/* A handler of a route is not there, or its open has not succeeded: do not consume. */
 	_Atomic bool blocked;
+
+	struct tap_hub tap;		/* who looks on */
 
 	struct box *box;
 	struct box_section *section;	/* its part of the black box; slots are the ledger thread's and the workers' */

@@ -3,6 +3,7 @@
 #include "adapters/http_server.h"
 #include "base/page.h"
 #include "engine/process_metrics.h"
+#include "engine/web_tap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -204,9 +205,18 @@ static bool post_hold(struct web *w, const struct http_request *r, struct http_a
 	return false;
 }
 
+static void get_tap(struct web *w, const char *sub, const struct http_request *r, struct http_answer *a)
+{
+	const char *error, *remedy;
+	unsigned status = web_tap(w->source, sub, r, a, &error, &remedy);
+
+	if (status != 0)
+		refuse(a, status, error, remedy);
+}
+
 static void serve_admin(void *arg, const struct http_request *r, struct http_answer *a)
 {
-	static const char events[] = "/v1/events/", dlq[] = "/v1/dlq/";
+	static const char events[] = "/v1/events/", dlq[] = "/v1/dlq/", taps[] = "/v1/tap/";
 
 	if (is_get(r) && get_common(arg, r->path, a))
 		return;
@@ -214,6 +224,8 @@ static void serve_admin(void *arg, const struct http_request *r, struct http_ans
 		return;
 	if (is_get(r) && strncmp(r->path, events, sizeof(events) - 1) == 0)
 		get_event(arg, r->path + sizeof(events) - 1, r, a);
+	else if (strcmp(r->method, "GET") == 0 && strncmp(r->path, taps, sizeof(taps) - 1) == 0)
+		get_tap(arg, r->path + sizeof(taps) - 1, r, a);
 	else if (strcmp(r->method, "POST") == 0 && strncmp(r->path, dlq, sizeof(dlq) - 1) == 0)
 		post_aside(arg, r->path + sizeof(dlq) - 1, r, a);
 	else if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/v1/log") == 0)
