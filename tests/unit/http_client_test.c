@@ -22,9 +22,11 @@ static void *serve(void *arg)
 	for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
 		const char *answer = answers[calls < 2 ? calls : 2];
 
-		ck_assert_int_gt(read(fd, request, sizeof(request)), 0);
+		/* Who asked may be gone again. */
+		if (read(fd, request, sizeof(request)) <= 0)
+			continue;
 		calls++;
-		ck_assert_int_eq(write(fd, answer, strlen(answer)), (ssize_t)strlen(answer));
+		(void)!send(fd, answer, strlen(answer), MSG_NOSIGNAL);
 	}
 	return NULL;
 }
