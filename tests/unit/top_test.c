@@ -578,6 +578,25 @@ START_TEST(screen_escapes_what_others_wrote)
 }
 END_TEST
 
+START_TEST(screen_breaks_a_command_as_a_shell_takes_it)
+{
+	struct sub_doc a = { "a-subscription-with-a-long-name-that-does-not-fit-into-a-line", "stuck", "why",
+		0, 0, 1, 0, 1 };
+	struct rates *r = two_answers(&a, &a, 1);
+	struct top_state s = top_state_new();
+	char *text;
+
+	s.tab = TAB_TROUBLES;
+	text = screen_of(r, &s, 60, 24, NULL);
+	ck_assert_msg(
+	    says(text,
+		"\n    semel event a-subscription-with-a-long-name-that-does-n\\\not-fit-into-a-line ID    to see what is known\n"),
+	    "%s", text);
+	free(text);
+	rates_free(r);
+}
+END_TEST
+
 START_TEST(screen_scrolls_within_what_is_there)
 {
 	struct sub_doc many[60];
@@ -636,7 +655,8 @@ int main(void)
 		columns_of_another_locale_are_ascii, screen_fits_every_size,
 		screen_has_what_one_looks_for_at_80_by_24, screen_says_that_nobody_answers,
 		screen_keeps_the_name_when_it_is_narrow, screen_escapes_what_others_wrote,
-		screen_scrolls_within_what_is_there, text_has_all_of_it_and_no_separators, NULL };
+		screen_breaks_a_command_as_a_shell_takes_it, screen_scrolls_within_what_is_there,
+		text_has_all_of_it_and_no_separators, NULL };
 
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return unit_run("top", tests);
