@@ -34,6 +34,25 @@ static int look(const char *socket, char *why, size_t size)
 	return 0;
 }
 
+/* An engine that is replaced closes what it has not answered; the socket stays, and the next one answers.  What only
+ * asks may be asked again. */
+static bool cut_off(CURLcode code)
+{
+	return code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+	       code == CURLE_PARTIAL_FILE;
+}
+
+static CURLcode perform(CURL *curl, bool again, struct buf *body)
+{
+	CURLcode code = curl_easy_perform(curl);
+
+	for (int i = 0; again && i < RETRIES && cut_off(code); i++) {
+		buf_clear(body);
+		code = curl_easy_perform(curl);
+	}
+	return code;
+}
+
 /* NULL: out of memory.  The body goes to *ret_body. */
 static CURL *request(
     const char *socket, const char *method, const char *path, long timeout_ms, struct buf *ret_body)
@@ -67,22 +86,6 @@ static int end(CURL *curl, CURLcode code, const char *socket, char *why, size_t 
 		return (int)status;
 	snprintf(why, size, "%s: %s: is semeld running?", socket, curl_easy_strerror(code));
 	return code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED;
-}
-
-/* An engine that is replaced closes what it has not answered; the socket stays, and the next one answers.  What only
- * asks may be asked again. */
-static CURLcode perform(CURL *curl, bool again, struct buf *body)
-{
-	CURLcode code = curl_easy_perform(curl);
-
-	for (int i = 0; again && i < RETRIES &&
-			(code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
-			    code == CURLE_PARTIAL_FILE);
-	     i++) {
-		buf_clear(body);
-		code = curl_easy_perform(curl);
-	}
-	return code;
 }
 
 int http_client_call(
@@ -177,6 +180,7 @@ struct http_ask {
 	CURLM *multi;
 	char *socket;
 	CURL *curl; /* NULL: none is under way */
+	int retries;
 	struct buf body;
 	int result;
 	char why[512];
@@ -227,19 +231,24 @@ bool http_ask_busy(const struct http_ask *a)
 static void advance(struct http_ask *a)
 {
 	int running = 0, left = 0;
+	CURL *curl = a->curl;
+	CURLcode code;
 	CURLMsg *m;
 
-	if (a->curl == NULL)
+	if (curl == NULL)
 		return;
 	curl_multi_perform(a->multi, &running);
 	m = curl_multi_info_read(a->multi, &left);
 	if (m == NULL || m->msg != CURLMSG_DONE)
 		return;
-	CURL *curl = a->curl;
-	CURLcode code = m->data.result;
-
-	a->curl = NULL;
+	code = m->data.result;
 	curl_multi_remove_handle(a->multi, curl);
+	if (cut_off(code) && a->retries++ < RETRIES) {
+		buf_clear(&a->body);
+		curl_multi_add_handle(a->multi, curl);
+		return;
+	}
+	a->curl = NULL;
 	a->result = end(curl, code, a->socket, a->why, sizeof(a->why));
 }
 
@@ -255,6 +264,7 @@ void http_ask_begin(struct http_ask *a, const char *path)
 		a->result = -ENOMEM;
 		return;
 	}
+	a->retries = 0;
 	curl_multi_add_handle(a->multi, a->curl);
 	advance(a);
 }

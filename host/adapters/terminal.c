@@ -128,6 +128,7 @@ static void set_colours(bool colours)
 static int look(char *why, size_t size)
 {
 	const char *name = getenv("TERM");
+	bool lines_only;
 	int error = 0;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
@@ -142,7 +143,9 @@ static int look(char *why, size_t size)
 		snprintf(why, size, "the terminal's kind, TERM=%.40s, is not known here", name);
 		return -ENOTSUP;
 	}
-	if (tigetstr("cup") == NULL) {
+	lines_only = tigetstr("cup") == NULL;
+	del_curterm(cur_term);
+	if (lines_only) {
 		snprintf(why, size, "a terminal of the kind TERM=%.40s has lines only", name);
 		return -ENOTSUP;
 	}

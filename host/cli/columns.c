@@ -1,5 +1,6 @@
 #include "cli/columns.h"
 
+#include <langinfo.h>
 #include <wchar.h>
 
 #define COMBINING_MAX 2
@@ -9,6 +10,11 @@ struct character {
 	size_t bytes, width;
 	bool shown; /* the locale has it */
 };
+
+bool columns_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
 
 /* The first character of a text that is not empty.  A byte that is no UTF-8 stands for itself. */
 static struct character first(const char *text)
@@ -22,7 +28,7 @@ static struct character first(const char *text)
 		c = c << 6 | (p[i] & 0x3f);
 	if (i < n || (p[0] >= 0x80 && p[0] < 0xc2))
 		return (struct character){ text, 1, 1, false };
-	width = wcwidth(c);
+	width = n > 1 && !columns_utf8() ? -1 : wcwidth(c);
 	return (struct character){ text, n, width < 0 ? 1 : (size_t)width, width >= 0 };
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 
+bool columns_utf8(void);		/* the locale has UTF-8 */
 size_t columns_of(const char *text);
 /* The bytes of its first character, of text that is not empty, and the columns that this one takes. */
 size_t columns_first(const char *text, size_t *ret_columns);

@@ -45,6 +45,8 @@ class Completion(unittest.TestCase):
                 self.assertTrue(offered)
                 for verb in offered:
                     self.assertRegex(table()[command], rf"\b{verb}\b")
+        self.assertLessEqual({"lag", "oldest", "name"}, complete("top", "--sort", ""))
+        self.assertEqual(complete("top", "--view", "p"), {"partitions"})
         self.assertEqual(complete("log", ""), {"debug", "info", "warning", "error"})
 
 

@@ -16,7 +16,7 @@ import termios
 import time
 import unicodedata
 
-SEQUENCE = re.compile(r"\x1b\[([?>]?)([\d;]*)([A-Za-z@`])|\x1b([()])(.)|\x1b([=>78M])")
+SEQUENCE = re.compile(r"\x1b\[([?>]?)([\d;]*)([A-Za-z@`])|\x1b([()])(.)|\x1b([=>78M])|\x1b\](104|112)\x07")
 
 
 def width(c):
@@ -66,7 +66,7 @@ class Screen:
                 continue
             m = SEQUENCE.match(text, i)
             if m is None:
-                if len(text) - i < 16 and re.fullmatch(r"\x1b(\[[?>]?[\d;]*|[()])?", text[i:]):
+                if len(text) - i < 16 and re.fullmatch(r"\x1b(\[[?>]?[\d;]*|[()]|\]\d*)?", text[i:]):
                     self.rest = text[i:]
                     return
                 raise AssertionError(f"an unknown sequence: {text[i:i + 20]!r}")

@@ -102,6 +102,10 @@ class Hostile(SystemTest):
         self.tame(out.stdout, "semel status")
         self.assertIn("semel dlq add main ID", out.stdout)
         self.assertIn("SIGSEGV", out.stdout)
+        top = d.semel("top", "--once", "--interval", "250ms", "--admin", d.socket)
+        self.tame(top.stdout, "semel top")
+        self.assertIn("semel dlq add main ID", top.stdout)
+        self.assertIn("stands still", top.stdout)
         self.tame(d.get("/readyz")[1], "/readyz")
         for line in d.get("/metrics")[1].splitlines():
             self.assertRegex(line, r'^(# (HELP|TYPE) semel_\w+ [ -~]+|# (HELP|TYPE) process_\w+ .+|\w+(\{(\w+="([^"\\\n]|\\.)*",?)*\})? [-+.0-9eEna]+)$')

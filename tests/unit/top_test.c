@@ -217,6 +217,22 @@ START_TEST(rates_tell_whether_lag_will_end)
 }
 END_TEST
 
+START_TEST(rates_take_the_trend_of_lag_from_thirty_seconds)
+{
+	struct sub_doc a = { "s", "running", NULL, 0, 0, 9000, 0, -1 };
+	struct rates *r = rates_new();
+
+	/* It falls by 100 a second, and leaps up once. */
+	for (int i = 0; i < 240; i++) {
+		a.lag = 50000 - i * 25 + (i > 230 ? 500 : 0);
+		rates_add(r, snapshot(100000 + i * 250, 7, &a, 1));
+	}
+	ck_assert(rates_span(r) <= 6);
+	ck_assert(gain_of(r, 0).catch_up > 400 && gain_of(r, 0).catch_up < 650);
+	rates_free(r);
+}
+END_TEST
+
 /* ---- Order and filter */
 
 static const struct sub_doc several[] = {
@@ -490,7 +506,7 @@ START_TEST(screen_has_what_one_looks_for_at_80_by_24)
 	struct top_state s = top_state_new();
 	char *text = screen_of(r, &s, 80, 24, NULL);
 
-	ck_assert_msg(says(text, "eos-1   ! stuck") && says(text, "semel 1.2.3") && says(text, "up 101 s") &&
+	ck_assert_msg(says(text, "eos-1  ! stuck") && says(text, "semel 1.2.3") && says(text, "up 101 s") &&
 			  says(text, "1 engine restart") && says(text, "00:01:42 UTC") &&
 			  says(text, "lag 560") && says(text, "10 dead letters") &&
 			  says(text, "oldest event 99.0 s: bravo event-1 is inside its handler"),
@@ -562,6 +578,25 @@ START_TEST(screen_escapes_what_others_wrote)
 }
 END_TEST
 
+START_TEST(screen_breaks_a_command_as_a_shell_takes_it)
+{
+	struct sub_doc a = { "a-subscription-with-a-long-name-that-does-not-fit-into-a-line", "stuck", "why",
+		0, 0, 1, 0, 1 };
+	struct rates *r = two_answers(&a, &a, 1);
+	struct top_state s = top_state_new();
+	char *text;
+
+	s.tab = TAB_TROUBLES;
+	text = screen_of(r, &s, 60, 24, NULL);
+	ck_assert_msg(
+	    says(text,
+		"\n    semel event a-subscription-with-a-long-name-that-does-n\\\not-fit-into-a-line ID    to see what is known\n"),
+	    "%s", text);
+	free(text);
+	rates_free(r);
+}
+END_TEST
+
 START_TEST(screen_scrolls_within_what_is_there)
 {
 	struct sub_doc many[60];
@@ -613,13 +648,15 @@ int main(void)
 {
 	const TTest *const tests[] = { rates_are_of_two_answers, rates_of_one_answer_are_not_known,
 		rates_begin_anew_with_an_engine, rates_are_of_the_last_six_seconds,
-		rates_tell_whether_lag_will_end, listing_is_sorted, listing_is_filtered,
-		keys_do_what_help_says, keys_choose_the_column_among_those_shown, keys_write_the_filter,
+		rates_tell_whether_lag_will_end, rates_take_the_trend_of_lag_from_thirty_seconds,
+		listing_is_sorted, listing_is_filtered, keys_do_what_help_says,
+		keys_choose_the_column_among_those_shown, keys_write_the_filter,
 		options_are_held_to_what_is_there, columns_are_those_of_a_terminal,
 		columns_of_another_locale_are_ascii, screen_fits_every_size,
 		screen_has_what_one_looks_for_at_80_by_24, screen_says_that_nobody_answers,
 		screen_keeps_the_name_when_it_is_narrow, screen_escapes_what_others_wrote,
-		screen_scrolls_within_what_is_there, text_has_all_of_it_and_no_separators, NULL };
+		screen_breaks_a_command_as_a_shell_takes_it, screen_scrolls_within_what_is_there,
+		text_has_all_of_it_and_no_separators, NULL };
 
 	setlocale(LC_CTYPE, "C.UTF-8");
 	return unit_run("top", tests);

@@ -60,26 +60,70 @@ static void add_head(struct advice *a, const struct trouble *t, unsigned width)
 	buf_free(&text);
 }
 
+/* One that is longer than a line goes on at the margin of the next, behind a '\\': a shell takes it so. */
 static void add_command(struct advice *a, const struct trouble *t, unsigned width)
 {
-	struct advice_line *line = add(a, 4, TONE_GOOD);
+	const char *rest = t->before;
+	unsigned indent = 4;
 
-	line->command = strdup(t->before);
-	if (columns_of(t->before) + columns_of(t->after) + 8 <= width)
-		line->text = strdup(t->after);
+	while (columns_of(rest) + indent > width && width > indent + 8) {
+		struct buf b = { NULL, 0, 0 };
+		size_t n, room = width - indent - 1;
+
+		for (n = 0; room > 0 && rest[n] != '\0';) {
+			size_t columns, bytes = columns_first(rest + n, &columns);
+
+			if (columns > room)
+				break;
+			room -= columns;
+			n += bytes;
+		}
+		buf_add(&b, rest, n);
+		buf_char(&b, '\\');
+		add(a, indent, TONE_GOOD)->command = b.data;
+		rest += n;
+		indent = 0;
+	}
+	add(a, indent, TONE_GOOD)->command = strdup(rest);
+	if (indent + columns_of(rest) + columns_of(t->after) + 4 <= width)
+		a->lines[a->n - 1].text = strdup(t->after);
 	else
 		wrap(a, 8, TONE_GOOD, t->after, width);
 }
 
+/* Lines i to the returned one belong together: a head, what to type, what was inside. */
+static size_t group_end(const struct troubles *t, size_t i)
+{
+	for (i++; i < t->n && strcmp(t->lines[i].kind, "head") != 0; i++)
+		;
+	return i;
+}
+
+/* Another one has said already what to type: a stuck subscription and its partition are about one event. */
+static bool typed(const struct troubles *t, size_t from, size_t to, size_t before)
+{
+	for (size_t i = from; i < to; i++)
+		for (size_t k = 0; k < before && strcmp(t->lines[i].kind, "type") == 0; k++)
+			if (strcmp(t->lines[k].kind, "type") == 0 &&
+			    strcmp(t->lines[i].before, t->lines[k].before) == 0)
+				return true;
+	return false;
+}
+
 static void add_all(struct advice *a, struct troubles *t, unsigned width)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		if (strcmp(t->lines[i].kind, "head") == 0)
-			add_head(a, &t->lines[i], width);
-		else if (strcmp(t->lines[i].kind, "type") == 0)
-			add_command(a, &t->lines[i], width);
-		else
-			wrap(a, 4, TONE_WAIT, t->lines[i].before, width);
+	for (size_t i = 0, end; i < t->n; i = end) {
+		end = group_end(t, i);
+		if (typed(t, i, end, i))
+			continue;
+		for (; i < end; i++) {
+			if (strcmp(t->lines[i].kind, "head") == 0)
+				add_head(a, &t->lines[i], width);
+			else if (strcmp(t->lines[i].kind, "type") == 0)
+				add_command(a, &t->lines[i], width);
+			else
+				wrap(a, 4, TONE_WAIT, t->lines[i].before, width);
+		}
 	}
 	troubles_free(t);
 }
@@ -106,16 +150,15 @@ void advice_make(const struct snapshot *s, unsigned width, double recent_seconds
 	struct advice a = { NULL, 0, 0, 0 };
 	struct troubles t = { NULL, 0, 0 };
 
-	for (size_t k = 0; k < 4; k++) {
+	for (size_t k = 0; k < 4; k++)
 		for (size_t i = 0; i < s->n_subs; i++)
 			if (state_tone(s->subs[i].state) == order[k])
 				troubles_of_sub(&t, &s->subs[i]);
-		add_all(&a, &t, width);
-	}
+	for (size_t i = 0; i < s->n_subs; i++)
+		troubles_of_partitions(&t, &s->subs[i]);
 	for (size_t i = 0; i < s->n_handlers; i++)
 		if (!told(s, &s->handlers[i]))
 			troubles_of_handler(&t, &s->handlers[i]);
-	add_all(&a, &t, width);
 	if (recent_seconds < 0 || s->time - s->exit_at < recent_seconds * 1000)
 		troubles_of_engine(&t, s);
 	add_all(&a, &t, width);

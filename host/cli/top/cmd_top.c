@@ -8,12 +8,12 @@
 #include "adapters/terminal.h"
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/columns.h"
 #include "cli/options.h"
 #include "cli/top/screen.h"
 #include "core/units.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ static struct scene scene_of(const struct top *t, struct mono now)
 	struct mono since = t->answers > 0 ? t->answered : t->began;
 
 	return (struct scene){ t->rates, t->socket, t->why[0] == '\0' ? NULL : t->why,
-		(double)mono_diff_us(now, since) / 1e6, strcmp(nl_langinfo(CODESET), "UTF-8") == 0 };
+		(double)mono_diff_us(now, since) / 1e6, columns_utf8() };
 }
 
 static void take_answer(struct top *t)

@@ -18,7 +18,7 @@ struct flow {
 
 static void put(struct flow *f, unsigned style, const char *value, const char *label)
 {
-	unsigned w = (unsigned)(columns_of(value) + columns_of(label)), gap = f->column == 0 ? 0 : 3;
+	unsigned w = (unsigned)(columns_of(value) + columns_of(label)), gap = f->column == 0 ? 0 : 2;
 
 	if (f->column > 0 && f->column + gap + w > f->room) {
 		f->line++;
@@ -194,7 +194,7 @@ static unsigned draw_silence(
 	char clock[40];
 
 	buf_text(&text, "! No answer for ");
-	put_span(&text, scene->silent_seconds);
+	put_span(&text, scene->silent_seconds < 1 ? 1 : scene->silent_seconds);
 	buf_text(&text, ": ");
 	buf_shown(&text, bytes_of_text(scene->why), 300);
 	if (s != NULL) {

@@ -5,6 +5,9 @@
 
 #define WINDOW_MS 6000
 #define ANSWERS 32 /* six seconds of four a second, and one */
+#define LAG_WINDOW_MS 30000
+#define LAG_STEP_MS 3000
+#define OLD_ANSWERS 12
 #define POINTS 120
 #define LEVEL_SECONDS 3
 
@@ -18,6 +21,8 @@ struct trend {
 struct rates {
 	struct snapshot *answers[ANSWERS]; /* the oldest first */
 	size_t n;
+	struct snapshot *old[OLD_ANSWERS]; /* before those, apart by LAG_STEP_MS */
+	size_t n_old;
 	struct trend *trends;
 	size_t n_trends;
 };
@@ -33,19 +38,44 @@ struct rates *rates_new(void)
 	return r;
 }
 
-static void drop_oldest(struct rates *r, size_t n)
+static void drop_oldest_old(struct rates *r)
+{
+	snapshot_free(r->old[0]);
+	memmove(r->old, r->old + 1, --r->n_old * sizeof(*r->old));
+}
+
+static void keep_old(struct rates *r, struct snapshot *s)
+{
+	if (r->n_old > 0 && s->time - r->old[r->n_old - 1]->time < LAG_STEP_MS) {
+		snapshot_free(s);
+		return;
+	}
+	if (r->n_old == OLD_ANSWERS)
+		drop_oldest_old(r);
+	r->old[r->n_old++] = s;
+}
+
+/* The oldest n are no longer for rates. */
+static void retire(struct rates *r, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		snapshot_free(r->answers[i]);
+		keep_old(r, r->answers[i]);
 	memmove(r->answers, r->answers + n, (r->n - n) * sizeof(*r->answers));
 	r->n -= n;
+}
+
+static void drop_all(struct rates *r)
+{
+	retire(r, r->n);
+	while (r->n_old > 0)
+		drop_oldest_old(r);
 }
 
 void rates_free(struct rates *r)
 {
 	if (r == NULL)
 		return;
-	drop_oldest(r, r->n);
+	drop_all(r);
 	for (size_t i = 0; i < r->n_trends; i++)
 		free(r->trends[i].name);
 	free(r->trends);
@@ -66,6 +96,17 @@ static const struct snapshot *before(const struct rates *r)
 double rates_span(const struct rates *r)
 {
 	return r->n < 2 ? 0 : (rates_now(r)->time - before(r)->time) / 1000;
+}
+
+/* The same for the trend of lag. */
+static const struct snapshot *before_lag(const struct rates *r)
+{
+	return r->n_old > 0 ? r->old[0] : before(r);
+}
+
+static double lag_span(const struct rates *r)
+{
+	return before_lag(r) == NULL ? 0 : (rates_now(r)->time - before_lag(r)->time) / 1000;
 }
 
 /* ---- Trends */
@@ -152,16 +193,6 @@ static double catch_up(double from, double to, double done, double seconds)
 	return from > to ? to / ((from - to) / seconds) : INFINITY;
 }
 
-static struct gain of_partition(
-    const struct snap_partition *a, const struct snap_partition *b, double seconds)
-{
-	struct gain g = unknown;
-
-	g.done = rate(a->committed, b->committed, seconds);
-	g.catch_up = catch_up(a->lag, b->lag, g.done, seconds);
-	return g;
-}
-
 /* What is known is added up. */
 static void plus(double *sum, double n)
 {
@@ -169,37 +200,77 @@ static void plus(double *sum, double n)
 		*sum = (*sum < 0 ? 0 : *sum) + n;
 }
 
-/* What its partitions committed, and what those had left that are still there. */
-static void add_partitions(
-    const struct snap_sub *a, const struct snap_sub *b, double seconds, double *ret_done, double *ret_lag)
+/* Committed a second by the partitions of b. */
+static double done_by(const struct snap_sub *a, const struct snap_sub *b, double seconds)
 {
-	for (size_t i = 0; i < b->n_partitions; i++) {
+	double sum = NOT_KNOWN;
+
+	for (size_t i = 0; a != NULL && i < b->n_partitions; i++) {
 		const struct snap_partition *p = partition_before(a, &b->partitions[i], i);
 
-		/* Partitions come and go: a lag of others tells no trend. */
-		if (b->partitions[i].lag >= 0 && (p == NULL || p->lag < 0)) {
-			*ret_lag = NOT_KNOWN;
-			return;
-		}
-		if (p != NULL) {
-			plus(ret_done, rate(p->committed, b->partitions[i].committed, seconds));
-			plus(ret_lag, p->lag);
-		}
+		if (p != NULL)
+			plus(&sum, rate(p->committed, b->partitions[i].committed, seconds));
 	}
+	return sum;
 }
 
-static struct gain of_sub(const struct snap_sub *a, const struct snap_sub *b, double seconds, double *ret_lag)
+/* The lag that the partitions of b had; they come and go, and a lag of others tells no trend. */
+static double lag_before(const struct snap_sub *a, const struct snap_sub *b)
 {
+	double sum = NOT_KNOWN;
+
+	for (size_t i = 0; a != NULL && i < b->n_partitions; i++) {
+		const struct snap_partition *p = partition_before(a, &b->partitions[i], i);
+
+		if (b->partitions[i].lag >= 0 && (p == NULL || p->lag < 0))
+			return NOT_KNOWN;
+		if (p != NULL)
+			plus(&sum, p->lag);
+	}
+	return sum;
+}
+
+static struct gain of_partition(const struct rates *r, const struct row *row)
+{
+	const struct snapshot *now = rates_now(r), *then = before(r), *lag = before_lag(r);
+	const struct snap_partition *b = row->partition, *a = NULL, *l = NULL;
+	size_t sub = (size_t)(row->sub - now->subs), at = (size_t)(b - row->sub->partitions);
+	const struct snap_sub *s;
 	struct gain g = unknown;
 
+	if (then == NULL)
+		return g;
+	s = sub_before(then, row->sub->name, sub);
+	a = s == NULL ? NULL : partition_before(s, b, at);
+	s = sub_before(lag, row->sub->name, sub);
+	l = s == NULL ? NULL : partition_before(s, b, at);
+	if (a != NULL)
+		g.done = rate(a->committed, b->committed, rates_span(r));
+	g.catch_up = catch_up(l == NULL ? NOT_KNOWN : l->lag, b->lag, g.done, lag_span(r));
+	return g;
+}
+
+/* What is not of a trend alone; *ret_lag: what its lag was. */
+static struct gain of_sub(const struct rates *r, const struct snap_sub *b, double *ret_lag)
+{
+	const struct snapshot *then = before(r);
+	size_t at = (size_t)(b - rates_now(r)->subs);
+	const struct snap_sub *a;
+	struct gain g = unknown;
+	double seconds = rates_span(r);
+
+	*ret_lag = NOT_KNOWN;
+	a = then == NULL ? NULL : sub_before(then, b->name, at);
+	if (a == NULL)
+		return g;
 	g.consumed = rate(a->consumed, b->consumed, seconds);
 	g.handled = rate(a->handled, b->handled, seconds);
 	g.failed = rate(a->failed, b->failed, seconds);
 	g.duplicates = rate(a->duplicates, b->duplicates, seconds);
 	g.dead = rate(a->dead, b->dead, seconds);
-	*ret_lag = NOT_KNOWN;
-	add_partitions(a, b, seconds, &g.done, ret_lag);
-	g.catch_up = catch_up(*ret_lag, b->lag, g.done, seconds);
+	g.done = done_by(a, b, seconds);
+	*ret_lag = lag_before(sub_before(before_lag(r), b->name, at), b);
+	g.catch_up = catch_up(*ret_lag, b->lag, g.done, lag_span(r));
 	return g;
 }
 
@@ -225,40 +296,32 @@ static void put_trend(const struct rates *r, const char *name, struct gain *g)
 
 struct gain rates_of(const struct rates *r, const struct row *row)
 {
-	const struct snapshot *now = rates_now(r), *then = before(r);
-	const struct snap_partition *p;
 	const struct snap_handler *h;
-	const struct snap_sub *s;
 	struct gain g = unknown;
 	double lag;
 
 	if (row->handler != NULL) {
-		h = then == NULL ? NULL : handler_before(then, row->handler->name);
+		h = before(r) == NULL ? NULL : handler_before(before(r), row->handler->name);
 		return h == NULL ? g : of_handler(h, row->handler, rates_span(r));
 	}
-	s = then == NULL ? NULL : sub_before(then, row->sub->name, (size_t)(row->sub - now->subs));
-	if (row->partition == NULL) {
-		if (s != NULL)
-			g = of_sub(s, row->sub, rates_span(r), &lag);
-		put_trend(r, row->sub->name, &g);
-		return g;
-	}
-	p = s == NULL ? NULL
-		      : partition_before(s, row->partition, (size_t)(row->partition - row->sub->partitions));
-	return p == NULL ? g : of_partition(p, row->partition, rates_span(r));
+	if (row->partition != NULL)
+		return of_partition(r, row);
+	g = of_sub(r, row->sub, &lag);
+	put_trend(r, row->sub->name, &g);
+	return g;
 }
 
 struct gain rates_total(const struct rates *r)
 {
-	const struct snapshot *now = rates_now(r), *then = before(r);
+	const struct snapshot *now = rates_now(r);
 	double lag = NOT_KNOWN, lag_then = NOT_KNOWN;
 	struct gain total = unknown;
 	bool comparable = true;
 
-	for (size_t i = 0; then != NULL && i < now->n_subs; i++) {
-		const struct snap_sub *b = &now->subs[i], *a = sub_before(then, b->name, i);
-		double old = NOT_KNOWN;
-		struct gain g = a == NULL ? unknown : of_sub(a, b, rates_span(r), &old);
+	for (size_t i = 0; before(r) != NULL && i < now->n_subs; i++) {
+		const struct snap_sub *b = &now->subs[i];
+		double old;
+		struct gain g = of_sub(r, b, &old);
 
 		plus(&total.consumed, g.consumed);
 		plus(&total.handled, g.handled);
@@ -270,7 +333,7 @@ struct gain rates_total(const struct rates *r)
 		plus(&lag_then, old);
 		comparable &= b->lag < 0 || old >= 0;
 	}
-	total.catch_up = catch_up(comparable ? lag_then : NOT_KNOWN, lag, total.done, rates_span(r));
+	total.catch_up = catch_up(comparable ? lag_then : NOT_KNOWN, lag, total.done, lag_span(r));
 	return total;
 }
 
@@ -288,7 +351,7 @@ void rates_add(struct rates *r, struct snapshot *s)
 	size_t old = 0;
 
 	if (last != NULL && !continues(last, s))
-		drop_oldest(r, r->n);
+		drop_all(r);
 	last = rates_now(r);
 	for (size_t i = 0; last != NULL && i < s->n_subs; i++) {
 		const struct snap_sub *a = sub_before(last, s->subs[i].name, i);
@@ -301,6 +364,8 @@ void rates_add(struct rates *r, struct snapshot *s)
 	/* One that is older than the window is kept if it is the only one to count from. */
 	while (r->n > old + 1 && (r->answers[old]->time < s->time - WINDOW_MS || r->n - old == ANSWERS))
 		old++;
-	drop_oldest(r, old);
+	retire(r, old);
+	while (r->n_old > 0 && r->old[0]->time < s->time - LAG_WINDOW_MS)
+		drop_oldest_old(r);
 	r->answers[r->n++] = s;
 }

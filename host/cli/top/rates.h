@@ -1,7 +1,8 @@
 /* rates.h - what became of the host's counts over the last seconds.
  *
  * Keeps the answers of the last six seconds, or the last two where answers are
- * further apart.  An engine that was started anew counts from nothing: what
+ * further apart; and some of the last thirty, for the trend of lag: where a
+ * topic ends is learned in leaps, with what is fetched.  An engine that was started anew counts from nothing: what
  * was before it is let go, so no rate is ever below zero.
  *
  * Owns:    the snapshots it was given.

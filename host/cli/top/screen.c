@@ -15,12 +15,12 @@ struct frame {
 	struct top_state *state;
 	struct picture *p;
 	unsigned line, end; /* what is free: from line up to end */
+	size_t counts[N_TABS], all[N_TABS]; /* rows of each tab; all: before the filter */
 };
 
 /* ---- The tabs */
 
-/* How many each tab has; of those that the filter leaves. */
-static void count(const struct frame *f, size_t *counts, size_t *all)
+static void count(struct frame *f)
 {
 	struct advice a;
 
@@ -28,12 +28,12 @@ static void count(const struct frame *f, size_t *counts, size_t *all)
 		struct listing l;
 
 		listing_make(f->scene->rates, v, f->state->filter, f->state->sort[v], false, &l);
-		counts[v] = l.n;
-		all[v] = l.all;
+		f->counts[v] = l.n;
+		f->all[v] = l.all;
 		listing_free(&l);
 	}
 	advice_make(rates_now(f->scene->rates), 1000, -1, &a);
-	counts[TAB_TROUBLES] = all[TAB_TROUBLES] = a.n_troubles;
+	f->counts[TAB_TROUBLES] = f->all[TAB_TROUBLES] = a.n_troubles;
 	advice_free(&a);
 }
 
@@ -61,30 +61,22 @@ static unsigned tabs_width(char texts[N_TABS][48])
 
 static void draw_tabs(struct frame *f)
 {
-	size_t counts[N_TABS], all[N_TABS];
-	char texts[N_TABS][48], right[TOP_FILTER_MAX + 64] = "";
-	unsigned at = 0, tab = f->state->tab, w;
+	char texts[N_TABS][48];
+	unsigned at = 0;
 
-	count(f, counts, all);
 	for (unsigned level = 0; level < 4; level++) {
 		for (unsigned i = 0; i < N_TABS; i++)
-			write_tab(f, counts[i], i, level, texts[i], sizeof(texts[i]));
+			write_tab(f, f->counts[i], i, level, texts[i], sizeof(texts[i]));
 		if (tabs_width(texts) <= f->p->width)
 			break;
 	}
 	for (unsigned i = 0; i < N_TABS; i++) {
-		unsigned style = i == tab ? STYLE_BOLD : 0;
+		unsigned style = i == f->state->tab ? STYLE_BOLD : 0;
 
-		if (i == TAB_TROUBLES && counts[i] > 0)
+		if (i == TAB_TROUBLES && f->counts[i] > 0)
 			style |= STYLE_YELLOW;
 		at += picture_put(f->p, f->line, at, style, texts[i]) + 1;
 	}
-	if (f->state->filter[0] != '\0' && tab < N_VIEWS)
-		snprintf(
-		    right, sizeof(right), "filter %s: %zu of %zu", f->state->filter, counts[tab], all[tab]);
-	w = (unsigned)columns_of(right);
-	if (w > 0 && at + 1 + w <= f->p->width)
-		picture_put(f->p, f->line, f->p->width - w, STYLE_BOLD, right);
 	f->line++;
 }
 
@@ -109,33 +101,53 @@ static void draw_hints(struct picture *p, unsigned line, const struct hint *hint
 	}
 }
 
+/* At the right end; returns where it begins. */
+static unsigned put_right(struct picture *p, unsigned line, unsigned end, unsigned style, const char *text)
+{
+	unsigned w = (unsigned)columns_of(text);
+
+	if (w + 20 > end)
+		return end;
+	picture_put(p, line, end - w, style, text);
+	return end - w - 2;
+}
+
+static void draw_editor(struct frame *f, unsigned line, const char *found)
+{
+	unsigned at = picture_put(f->p, line, 0, STYLE_BOLD, "/"), end;
+
+	at += picture_put(f->p, line, at, 0, f->state->filter);
+	at += picture_put(f->p, line, at, STYLE_REVERSE, " ");
+	end = put_right(f->p, line, f->p->width, 0, at + 50 < f->p->width ? "Enter: keep  Esc: all" : "");
+	put_right(f->p, line, end, STYLE_BOLD, at + 20 < end ? found : "");
+}
+
 static void draw_foot(struct frame *f)
 {
 	static const struct hint hints[] = { { "q", "quit" }, { "h", "help" }, { "1-4", "view" },
 		{ "s", "sort" }, { "/", "filter" }, { "p", "pause" }, { "r", "reverse" },
 		{ "+-", "interval" }, { NULL, NULL } };
 	const struct top_state *s = f->state;
-	char right[48];
-	unsigned line = f->end - 1, w;
+	char every[32], found[TOP_FILTER_MAX + 64];
+	unsigned line = f->end - 1, end = f->p->width;
 
 	f->end--;
+	snprintf(found, sizeof(found), "%zu of %zu", f->counts[s->tab], f->all[s->tab]);
 	if (s->editing) {
-		unsigned at = picture_put(f->p, line, 0, STYLE_BOLD, "/");
-
-		at += picture_put(f->p, line, at, 0, s->filter);
-		at += picture_put(f->p, line, at, STYLE_REVERSE, " ");
-		if (at + 30 < f->p->width)
-			picture_put(f->p, line, f->p->width - 25, 0, "Enter: keep, Esc: show all");
+		draw_editor(f, line, s->tab < N_VIEWS ? found : "");
 		return;
 	}
+	snprintf(every, sizeof(every), "every %g s", (double)s->interval_ms / 1000);
 	if (s->paused)
-		snprintf(right, sizeof(right), "paused: p goes on");
+		end = put_right(f->p, line, end, STYLE_REVERSE | STYLE_BOLD, "paused: p goes on");
 	else
-		snprintf(right, sizeof(right), "every %g s", (double)s->interval_ms / 1000);
-	w = (unsigned)strlen(right);
-	draw_hints(f->p, line, hints, f->p->width > w + 20 ? f->p->width - w - 2 : f->p->width);
-	if (f->p->width > w + 20)
-		picture_put(f->p, line, f->p->width - w, s->paused ? STYLE_BOLD | STYLE_REVERSE : 0, right);
+		end = put_right(f->p, line, end, 0, every);
+	if (s->filter[0] != '\0' && s->tab < N_VIEWS) {
+		snprintf(found, sizeof(found), "filter %s: %zu of %zu", s->filter, f->counts[s->tab],
+		    f->all[s->tab]);
+		end = put_right(f->p, line, end, STYLE_BOLD, found);
+	}
+	draw_hints(f->p, line, hints, end);
 }
 
 /* ---- Between them */
@@ -224,9 +236,9 @@ static void draw_help(struct frame *f)
 		"r         turn the order", "/ Esc     show what has this text; all again",
 		"up down   scroll, also PgUp PgDn Home End", "p space   pause: the picture stays",
 		"+ -       ask less often, more often", "",
-		"Rates are of the last six seconds; counts are since the engine started.",
-		"FAILED: runs to be retried or rejected.  DEAD LETTERS: events put aside.",
-		"CATCH UP: until the lag is gone at its trend; -: it keeps up; never: it does not.",
+		"Rates are of the last 6 s, TO GO of the last 30 s; counts since the engine started.",
+		"IN: consumed.  DONE: runs of handlers that ended.  FAIL: of those, to be retried or rejected.",
+		"TO GO: until the lag is gone at its trend; -: it keeps up; never: it does not.",
 		"Marks: ! needs a person, ~ waits, = held by an operator." };
 
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]) && f->line < f->end; i++) {
@@ -248,16 +260,42 @@ static void draw_help(struct frame *f)
 
 /* ---- All of it */
 
+/* What stands still is easier to read: of one size, the head and the columns grow, and do not shrink. */
+static void remember_size(struct top_state *state, const struct picture *p)
+{
+	if (state->width == p->width && state->height == p->height)
+		return;
+	memset(state->widest, 0, sizeof(state->widest));
+	state->head = 0;
+	state->width = p->width;
+	state->height = p->height;
+}
+
+static unsigned draw_head(const struct scene *scene, struct top_state *state, struct picture *p)
+{
+	const struct snapshot *now = rates_now(scene->rates);
+	unsigned line = head_draw(scene, state, p, p->height < 8 ? 0 : p->height < 16 ? 1 : 3);
+
+	/* With a notice above it, it is another one. */
+	if (now == NULL || now->started <= 0 || scene->why != NULL)
+		return line;
+	state->head = line > state->head ? line : state->head;
+	return state->head;
+}
+
 void screen_draw(const struct scene *scene, struct top_state *state, struct picture *p)
 {
-	struct frame f = { scene, state, p, 0, p->height };
+	struct frame f = { scene, state, p, 0, p->height, { 0 }, { 0 } };
 
 	if (p->height < 3 || p->width < 10) {
 		head_tiny(scene, p);
 		return;
 	}
+	remember_size(state, p);
+	if (rates_now(scene->rates) != NULL)
+		count(&f);
 	draw_foot(&f);
-	f.line = head_draw(scene, state, p, p->height < 8 ? 0 : p->height < 16 ? 1 : 3);
+	f.line = draw_head(scene, state, p);
 	p->dimmed = scene->why != NULL && rates_now(scene->rates) != NULL ? STYLE_DIM : 0;
 	if (f.line < f.end && state->help) {
 		draw_help(&f);

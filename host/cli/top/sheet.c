@@ -53,8 +53,16 @@ static unsigned title_width(const struct sheet *s, unsigned i, bool brief)
 	       (s->letters != SHEET_PLAIN && s->columns[i].fact == s->sort);
 }
 
+static unsigned wider(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
 static unsigned text_width(const struct sheet *s, unsigned i)
 {
+	static const unsigned char usual[] = {
+		[CELL_STATE] = 7, [CELL_RATE] = 6, [CELL_SPAN] = 6, [CELL_CATCH_UP] = 6, [CELL_TREND] = 0
+	};
 	size_t most = 0;
 
 	for (size_t k = 0; k < s->listing->n; k++) {
@@ -62,12 +70,8 @@ static unsigned text_width(const struct sheet *s, unsigned i)
 
 		most = n > most ? n : most;
 	}
-	return (unsigned)most;
-}
-
-static unsigned wider(unsigned a, unsigned b)
-{
-	return a > b ? a : b;
+	/* Numbers change: their columns should not, with the first of them. */
+	return wider((unsigned)most, s->letters == SHEET_PLAIN ? 0 : usual[title_of(s, i)->kind]);
 }
 
 static unsigned sum(const struct sheet *s)
@@ -112,6 +116,24 @@ static bool drop_one(struct sheet *s)
 	return true;
 }
 
+/* All or none, so that titles do not change with every number. */
+static void take_long_titles(struct sheet *s, unsigned width)
+{
+	unsigned more = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		unsigned want = title_width(s, i, false);
+
+		more += s->width[i] > 0 && want > s->width[i] ? want - s->width[i] : 0;
+	}
+	if (sum(s) + more > width)
+		return;
+	for (unsigned i = 0; i < s->n; i++) {
+		s->width[i] = s->width[i] == 0 ? 0 : wider(s->width[i], title_width(s, i, false));
+		s->brief[i] = false;
+	}
+}
+
 /* What is left over goes to names, then to long titles, then to the trend. */
 static void widen(struct sheet *s, const unsigned *natural, unsigned width)
 {
@@ -123,14 +145,7 @@ static void widen(struct sheet *s, const unsigned *natural, unsigned width)
 		more = natural[i] - s->width[i];
 		s->width[i] += more < room ? more : room;
 	}
-	for (unsigned i = 0; i < s->n; i++) {
-		unsigned room = width - sum(s), want = title_width(s, i, false);
-
-		if (s->width[i] == 0 || (want > s->width[i] && want - s->width[i] > room))
-			continue;
-		s->width[i] = wider(s->width[i], want);
-		s->brief[i] = false;
-	}
+	take_long_titles(s, width);
 	for (unsigned i = 0; i < s->n; i++) {
 		unsigned room = width - sum(s);
 
@@ -142,13 +157,15 @@ static void widen(struct sheet *s, const unsigned *natural, unsigned width)
 	}
 }
 
-static void fit(struct sheet *s, unsigned width)
+static void fit(struct sheet *s, unsigned width, unsigned char *widest)
 {
-	unsigned natural[SHEET_COLUMNS];
+	unsigned natural[TOP_COLUMNS];
 
 	s->gap = width < 60 ? 1 : 2;
-	for (unsigned i = 0; i < s->n; i++)
-		natural[i] = text_width(s, i);
+	for (unsigned i = 0; i < s->n; i++) {
+		natural[i] = wider(text_width(s, i), widest[i]);
+		widest[i] = (unsigned char)(natural[i] < 255 ? natural[i] : 255);
+	}
 	narrow(s, natural, width);
 	while (sum(s) > width && drop_one(s))
 		;
@@ -158,7 +175,7 @@ static void fit(struct sheet *s, unsigned width)
 		widen(s, natural, width);
 }
 
-void sheet_make(const struct listing *l, enum view v, const struct top_state *state, unsigned width,
+void sheet_make(const struct listing *l, enum view v, struct top_state *state, unsigned width,
     enum sheet_letters letters, struct sheet *ret_sheet)
 {
 	struct sheet s = { .listing = l, .sort = state->sort[v], .letters = letters };
@@ -181,7 +198,7 @@ void sheet_make(const struct listing *l, enum view v, const struct top_state *st
 		cell_text(&c, letters != SHEET_PLAIN, &text);
 		s.texts[k] = text.data;
 	}
-	fit(&s, width);
+	fit(&s, width, letters == SHEET_PLAIN ? (unsigned char[TOP_COLUMNS]){ 0 } : state->widest[v]);
 	*ret_sheet = s;
 }
 

@@ -15,8 +15,6 @@
 #include "cli/top/picture.h"
 #include "cli/top/state.h"
 
-#define SHEET_COLUMNS 16
-
 /* PLAIN: for machines, too; no arrow, no thousands apart.  ASCII: of a locale that has no more. */
 enum sheet_letters { SHEET_PLAIN, SHEET_ASCII, SHEET_UTF8 };
 
@@ -25,14 +23,15 @@ struct sheet {
 	const struct top_column *columns;
 	char **texts;			/* row by row, all columns */
 	unsigned n, gap;
-	unsigned width[SHEET_COLUMNS];	/* 0: not shown */
-	bool brief[SHEET_COLUMNS];	/* the short title */
+	unsigned width[TOP_COLUMNS];	/* 0: not shown */
+	bool brief[TOP_COLUMNS];	/* the short title */
 	enum fact sort;
 	bool rising;
 	enum sheet_letters letters;
 };
 
-void sheet_make(const struct listing *l, enum view v, const struct top_state *state, unsigned width,
+/* On a screen columns stay as wide as they were: *state remembers. */
+void sheet_make(const struct listing *l, enum view v, struct top_state *state, unsigned width,
     enum sheet_letters letters, struct sheet *ret_sheet);
 /* Bit i: column i is shown. */
 unsigned sheet_shown(const struct sheet *s);

@@ -10,6 +10,7 @@
 #include "cli/facts.h"
 
 #define TOP_FILTER_MAX 60
+#define TOP_COLUMNS 16
 
 /* The fourth tab has what is wrong in full. */
 enum { TAB_TROUBLES = N_VIEWS, N_TABS };
@@ -22,6 +23,9 @@ struct top_state {
 	bool editing, paused, help;
 	size_t scroll;			/* lines; bounded by who draws */
 	int64_t interval_ms;
+	unsigned width, height;		/* of the screen, told by who draws */
+	unsigned head;			/* lines that its head had at that size: it does not shrink again */
+	unsigned char widest[N_VIEWS][TOP_COLUMNS];	/* what stood in a column at that size: the same */
 	unsigned shown;			/* columns of the view, told by who draws: one bit each, in the order of top_columns */
 };
 
