@@ -20,7 +20,7 @@
 
 /* ---- Names and lists */
 
-static const char *intern(struct kafka_consumer *k, const char *name)
+const char *consumer_topic(struct kafka_consumer *k, const char *name)
 {
 	struct topic *t;
 
@@ -44,7 +44,7 @@ static const char *topic_of(struct kafka_consumer *k, rd_kafka_topic_t *rkt)
 	for (struct topic *t = k->topics; t != NULL; t = t->next)
 		if (t->rkt == rkt)
 			return t->name;
-	name = intern(k, rd_kafka_topic_name(rkt));
+	name = consumer_topic(k, rd_kafka_topic_name(rkt));
 	for (struct topic *t = k->topics; t != NULL; t = t->next)
 		if (t->name == name)
 			t->rkt = rkt;
@@ -59,8 +59,8 @@ static struct topic_partition *from_native(
 	if (out == NULL)
 		abort();
 	for (int i = 0; i < list->cnt; i++)
-		out[i] = (struct topic_partition){ intern(k, list->elems[i].topic), list->elems[i].partition,
-			list->elems[i].offset < 0 ? -1 : list->elems[i].offset };
+		out[i] = (struct topic_partition){ consumer_topic(k, list->elems[i].topic),
+			list->elems[i].partition, list->elems[i].offset < 0 ? -1 : list->elems[i].offset };
 	return out;
 }
 
@@ -116,6 +116,7 @@ static void assigned(struct kafka_consumer *k, rd_kafka_topic_partition_list_t *
 			list->elems[i].offset = RD_KAFKA_OFFSET_END;
 	k->source.unresolved = k->source.unresolved || r == -EAGAIN;
 	native_assign(k, list, true);
+	kafka_ends_want(k);
 	/* Not to be consumed: they stay ours, so that nobody else takes them past the trouble, and stand still. */
 	if (r < 0)
 		rd_kafka_pause_partitions(k->rk, list);
@@ -268,6 +269,7 @@ static int poll(struct source *s, int timeout_ms, struct message *ret_message)
 	struct kafka_consumer *k = consumer_of(s);
 	rd_kafka_message_t *rkm = rd_kafka_consumer_poll(k->rk, timeout_ms);
 
+	kafka_ends_tell(k);
 	if (rkm == NULL)
 		return 0;
 	switch (rkm->err) {
@@ -293,6 +295,7 @@ static void leave(struct source *s)
 	struct kafka_consumer *k = consumer_of(s);
 
 	k->closing = true;
+	kafka_ends_stop(k);
 	rd_kafka_consumer_close(k->rk);
 }
 
@@ -301,6 +304,7 @@ static void close_consumer(struct source *s)
 	struct kafka_consumer *k = consumer_of(s);
 	struct topic *next;
 
+	kafka_ends_stop(k);
 	rd_kafka_destroy(k->rk);
 	for (struct topic *t = k->topics; t != NULL; t = next) {
 		next = t->next;
@@ -356,6 +360,11 @@ int kafka_source_new(const struct config *c, const struct config_subscription *s
 		return -EINVAL;
 	}
 	rd_kafka_poll_set_consumer(k->rk);
+	if (kafka_ends_start(k) < 0) {
+		snprintf(why, size, "a thread cannot be started");
+		close_consumer(&k->source);
+		return -EAGAIN;
+	}
 	*ret_source = &k->source;
 	return 0;
 }

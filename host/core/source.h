@@ -30,6 +30,8 @@ struct source_callbacks {
 	void (*revoke)(void *arg, const struct topic_partition *list, size_t n, bool lost);
 	/* `offset` is the partition's end; everything before it was delivered. */
 	void (*eof)(void *arg, const char *topic, int32_t partition, int64_t offset);
+	/* The end of an assigned partition as it was a moment ago, every few seconds, whether records are fetched or not. */
+	void (*end)(void *arg, const char *topic, int32_t partition, int64_t offset);
 	/* The position is not in the partition any more.  Set *ret_offset to go on there (0), or -errno. */
 	int (*out_of_range)(void *arg, const char *topic, int32_t partition, int64_t *ret_offset);
 	/* An error of the client or the broker; `fatal`: this instance is finished (fenced). */

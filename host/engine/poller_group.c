@@ -293,6 +293,15 @@ static void eof(void *arg, const char *topic, int32_t partition, int64_t offset)
 	part->eof = part->end = offset;
 }
 
+static void end(void *arg, const char *topic, int32_t partition, int64_t offset)
+{
+	struct partition *part = poller_partition(arg, topic, partition);
+
+	/* What was asked before a truncation, or before a later answer, says less. */
+	if (part->assigned && offset > part->end)
+		part->end = offset;
+}
+
 static int out_of_range(void *arg, const char *topic, int32_t partition, int64_t *ret_offset)
 {
 	struct poller *p = arg;
@@ -344,6 +353,7 @@ void poller_callbacks(struct poller *p, struct source_callbacks *cb)
 		.assign = assign,
 		.revoke = revoke,
 		.eof = eof,
+		.end = end,
 		.out_of_range = out_of_range,
 		.error = error,
 		.statistics = poller_statistics };

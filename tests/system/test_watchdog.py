@@ -59,6 +59,19 @@ class Watchdog(SystemTest):
         wait("nothing to fetch", lambda: d.metric("semel_fetch_lag") == 0 and d.metric("semel_stuck") == 0 and d.lag() == 0, 10)
         self.assertEqual(d.stop(), 0)
 
+    def test_lag_grows_while_nothing_is_fetched(self):
+        # The ends came from fetches alone, and there is none while as much is in flight as may be.
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1m"; max_run = "5m";', workers=1, sub="max_in_flight = 20;",
+                        settings=f'path = "{self.witness("a")}"; json = true; do = "wait:600000";')
+        d.wait_state("running")
+        self.load("produce", "--count", 100)
+        wait("as much as may be", lambda: d.metric("semel_in_flight") >= 20)
+        self.load("produce", "--count", 5000, "--prefix", "later")
+        wait("the lag", lambda: d.metric("semel_lag") >= 5000, 20)
+        self.assertGreaterEqual(sum(p["lag"] for p in d.subscription()["partitions"]), 5000)
+
 
 if __name__ == "__main__":
     main()
