@@ -230,9 +230,8 @@ static struct MHD_Response *stream(
 		source->close(source->arg);
 		return NULL;
 	}
-	*st = (struct stream){
-		.server = s, .connection = connection, .source = *source, .said_at = mono_now()
-	};
+	/* The first thing said is that it is there. */
+	*st = (struct stream){ .server = s, .connection = connection, .source = *source };
 	pthread_mutex_lock(&s->lock);
 	st->next = s->streams;
 	st->at = &s->streams;

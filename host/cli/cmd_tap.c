@@ -25,7 +25,7 @@ struct tapping {
 	long left; /* until --count; 0: no end */
 	unsigned long seen, dropped;
 	struct buf line; /* not whole yet */
-	bool titled, closed;
+	bool there, titled, closed;
 };
 
 static void on_signal(int number)
@@ -103,7 +103,7 @@ static const char *colour(const char *what, const char *how)
 
 static void print_titles(void)
 {
-	printf("%-12s %-11s %-9s %-16s %3s %8s %8s  %s\n", "UTC", "WHAT", "HOW", "HANDLER", "TRY", "RUN",
+	printf("%-12s %-11s %-11s %-16s %3s %8s %8s  %s\n", "UTC", "WHAT", "HOW", "HANDLER", "TRY", "RUN",
 	    "AGE", "FROM, ID, WHY");
 }
 
@@ -120,7 +120,7 @@ static void print_event(struct tapping *t, const struct json_doc *d)
 	put_clock(&out, number(d, "/time"));
 	buf_text(&out, colour(what.data, how.data));
 	put_column(&out, what.data, 11);
-	put_column(&out, how.len == 0 ? "-" : how.data, 9);
+	put_column(&out, how.len == 0 ? "-" : how.data, 11);
 	if (cli_colours())
 		buf_text(&out, "\033[0m");
 	put_column(&out, handler.len == 0 ? "-" : handler.data, 16);
@@ -177,9 +177,11 @@ static bool take(void *arg, const char *data, size_t len)
 	bool more = true;
 	const char *end;
 
+	if (!t->there)
+		fprintf(stderr, "semel tap: looking on at %s\n", t->options->argv[0]);
 	if (!t->titled && !t->options->json)
 		print_titles();
-	t->titled = true;
+	t->there = t->titled = true;
 	while (more && (end = memchr(data, '\n', len)) != NULL) {
 		buf_add(&t->line, data, (size_t)(end - data));
 		more = take_line(t, (struct bytes){ t->line.data, t->line.len });
@@ -258,6 +260,7 @@ static int follow(struct tapping *t, const char *socket, const char *path)
 
 	for (;;) {
 		buf_clear(&t->line);
+		t->there = false;
 		r = http_client_stream(socket, path, take, t, &stop, &refusal, why, sizeof(why));
 		if (r == -EINTR || t->closed || (t->left == 0 && t->options->count != NULL))
 			break;
