@@ -1,4 +1,6 @@
 """Progress: events and fetches that stand still are seen, named, and seen to move again."""
+import os
+import signal
 import subprocess
 
 from harness import LOAD, SystemTest, main, wait
@@ -57,6 +59,21 @@ class Watchdog(SystemTest):
         d.wait_state("running", 20)
         # Behind the last record lies the marker of the commit: nothing is left to be fetched, and nothing is stuck.
         wait("nothing to fetch", lambda: d.metric("semel_fetch_lag") == 0 and d.metric("semel_stuck") == 0 and d.lag() == 0, 10)
+        self.assertEqual(d.stop(), 0)
+
+    def test_suspect_that_hangs_is_why_the_others_wait(self):
+        redis = self.redis()
+        self.make_topics(1)
+        d = self.daemon("a", redis, handler='plugin = "debug.so"; timeout = "1s"; max_run = "6s";', sub="max_crashes = 2;",
+                        settings=f'path = "{self.witness("a")}"; json = true;')
+        d.wait_state("running")
+        self.produce("x", key="h", headers={"event-id": "hangs", "debug": "hang"})
+        wait("it to hang", lambda: d.metric("semel_workers_busy") == 1)
+        os.kill(d.status()["engine"]["pid"], signal.SIGKILL)
+        wait("the reason", lambda: "runs alone" in ((d.subscription() or {}).get("reason") or ""), 20)
+        self.produce("x", key="o", headers={"event-id": "other"})
+        self.wait_handled(1, "a")       # once that one is put aside, or has had its time
+        wait("an end of it", lambda: d.subscription() and d.subscription()["reason"] == "", 40)
         self.assertEqual(d.stop(), 0)
 
     def test_lag_grows_while_nothing_is_fetched(self):
