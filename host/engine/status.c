@@ -42,8 +42,9 @@ enum sub_state status_of(struct subscription *s, char *ret_reason, size_t size)
 		state = SUB_PAUSED;
 		reason = stands_for(st);
 	} else if (state == SUB_RUNNING && atomic_load(&s->shut)) {
-		reason = "an event that was inside a handler when an engine died runs alone; the others wait for its end, "
-			 "at most for max_run";
+		reason =
+		    "an event that was inside a handler when an engine died runs alone; the others wait for its end, "
+		    "at most for max_run";
 	} else {
 		reason = st->poller_reason;
 	}
