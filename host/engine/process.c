@@ -20,6 +20,8 @@ enum { EXIT_STOPPED = 0, EXIT_CANNOT_START = 70 };
 #define TICK_MS 1000
 /* The judgement of a configuration takes at most 60 s. */
 #define RELOAD_S 65
+/* What closing its last descriptors may take a manager that was killed. */
+#define DYING_NS 200000000
 
 struct process {
 	struct engine *engine;
@@ -88,7 +90,9 @@ static void read_channel(struct process *p)
 		if (m.kind == CHANNEL_RELOADED)
 			take_answer(p, &m);
 	if (r < 0) {
-		/* With a manager that died we die, too, in a moment. */
+		/* With a manager that died we die, too, in a moment; its descriptors are closed before it is gone. */
+		if (getppid() == p->manager)
+			nanosleep(&(struct timespec){ .tv_nsec = DYING_NS }, NULL);
 		if (getppid() != p->manager)
 			_exit(EXIT_CANNOT_START);
 		log_plain(LOG_ERROR, "a plugin has closed descriptors that are not its own; the engine ends");
