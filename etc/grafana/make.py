@@ -23,6 +23,12 @@ def total(metric, by, labels=SUB, function="sum"):
     return f"{function} by ({by}) ({metric}{{{labels}}})"
 
 
+def first_too(metric, by, labels=HOST):
+    """The increase of a counter whose series begins with what it counts first."""
+    m, i = f"{metric}{{{labels}}}", "$__rate_interval"
+    return f"sum by ({by}) (({m} unless {m} offset {i}) or increase({m}[{i}]))"
+
+
 def quantile(q, metric, by="", labels=SUB):
     by = f"le, {by}" if by else "le"
     return f"histogram_quantile({q}, {rate(metric + '_bucket', by, labels)})"
@@ -106,7 +112,7 @@ PANELS = [
     ("Committed", "time", "ops", [(f"sum by (subscription) (deriv(semel_committed_offset{{{SUB}}}[$__rate_interval]))", "{{subscription}}")],
      "How fast the committed positions move, records a second."),
     ("Stuck fetches, errors", "time", "short", [(total("semel_stuck", "subscription"), "{{subscription}} stuck"),
-                                                (f"sum by (code) (increase(semel_kafka_errors_total{{{HOST}}}[$__rate_interval]))", "{{code}}")],
+                                                (first_too("semel_kafka_errors_total", "code"), "{{code}}")],
      "Partitions whose fetch stands still before their end; errors that librdkafka reported."),
 
     "Ledger",
