@@ -20,7 +20,7 @@ class Load:
 
     def __init__(self, brokers, topic, *words):
         self.process = subprocess.Popen([LOAD, "produce", "--brokers", brokers, "--topic", topic, *map(str, words)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def close(self):
         self.process.kill()
@@ -87,7 +87,8 @@ routes = {{ charge = {{ subscription = "orders"; handler = "charge"; when = ( {{
         self.keep(Load(self.brokers, self.topic + "-orders", "--count", 1000000, "--rate", 100, "--keys", 200, "--duplicates", 5,
                        "--flaky", 5, "--poison", 1))
         # A transaction that stays open: the fetch stands still before it.
-        self.keep(Load(self.brokers, self.topic + "-books", "--count", 10, "--transaction", self.topic))
+        transaction = self.keep(Load(self.brokers, self.topic + "-books", "--count", 10, "--transaction", self.topic))
+        self.assertEqual(transaction.process.stdout.readline(), "open\n")
         self.send("orders", "liar", "outcome:77,ok")
         self.send("orders", "unrouted", other="yes")
         self.send("orders", "twice", text="this")
@@ -118,11 +119,13 @@ routes = {{ charge = {{ subscription = "orders"; handler = "charge"; when = ( {{
         redis.signal(signal.SIGCONT)
         wait("the ledger", lambda: a.metric("semel_ledger_up") == 4)
         redis.cli("flushall")
-        wait("the loss", lambda: a.metric('semel_ledger_state{subscription="orders",state="lost"}') == 1)
+        # What is accepted is what is lost by then: each of them has to have seen it.
+        wait("the loss", lambda: all(s["ledger"]["state"] == "lost" for s in a.status()["subscriptions"]))
         self.assertEqual(a.semel("ledger", "accept-loss", "--admin", a.socket).returncode, 0)
         wait("the ledger", lambda: a.metric("semel_ledger_up") == 4)
         self.send("orders", "large", "fail:1", text="x" * 6000)
         wait("the refusal", lambda: a.metric("semel_kafka_errors_total") > 0)
+        wait("the standstill before the transaction", lambda: self.prometheus.query("semel_stuck == 1"), 10)
 
     # ---- What is asked
 
