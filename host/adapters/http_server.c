@@ -49,7 +49,7 @@ struct http_server {
 	unsigned n;
 	struct stream *streams;
 	bool stopping, has_pacer;
-	pthread_cond_t stop;
+	pthread_cond_t wake; /* the pacer: there is a stream, or it is to end */
 	pthread_t pacer;
 };
 
@@ -157,11 +157,15 @@ static void *pace(void *arg)
 	while (!s->stopping) {
 		struct timespec until;
 
+		if (s->streams == NULL) {
+			pthread_cond_wait(&s->wake, &s->lock);
+			continue;
+		}
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += PACE_MS * 1000000L;
 		until.tv_sec += until.tv_nsec / 1000000000L;
 		until.tv_nsec %= 1000000000L;
-		pthread_cond_timedwait(&s->stop, &s->lock, &until);
+		pthread_cond_timedwait(&s->wake, &s->lock, &until);
 		resume_all(s);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -240,6 +244,7 @@ static struct MHD_Response *stream(
 	s->streams = st;
 	if (!s->has_pacer)
 		s->has_pacer = pthread_create(&s->pacer, NULL, pace, s) == 0;
+	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	response = s->has_pacer ? MHD_create_response_from_callback(
 				      MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream, st, free_stream)
@@ -314,7 +319,7 @@ int http_server_start(int fd, const char *name, http_handler_fn handler, void *a
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->stop, &attr);
+	pthread_cond_init(&s->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	s->handler = handler;
 	s->arg = arg;
@@ -344,7 +349,7 @@ void http_server_stop(struct http_server *s)
 	/* None may be suspended when it stops, and from now on none is. */
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
-	pthread_cond_signal(&s->stop);
+	pthread_cond_signal(&s->wake);
 	resume_all(s);
 	pthread_mutex_unlock(&s->lock);
 	if (s->has_pacer)
@@ -352,7 +357,7 @@ void http_server_stop(struct http_server *s)
 	MHD_stop_daemon(s->daemon);
 	if (fd != MHD_INVALID_SOCKET)
 		close(fd);
-	pthread_cond_destroy(&s->stop);
+	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -214,6 +214,17 @@ void buf_base64(struct buf *b, struct bytes value)
 	}
 }
 
+void buf_base64url(struct buf *b, struct bytes value)
+{
+	size_t from = b->len;
+
+	buf_base64(b, value);
+	while (b->len > from && b->data[b->len - 1] == '=')
+		b->data[--b->len] = '\0';
+	for (char *p = b->data + from; b->len > from && *p != '\0'; p++)
+		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+}
+
 static int base64_digit(unsigned char c)
 {
 	if (c >= 'A' && c <= 'Z')

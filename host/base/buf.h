@@ -39,6 +39,7 @@ void buf_json_string(struct buf *b, struct bytes text);
 void buf_json_bytes(struct buf *b, const char *name, struct bytes value);
 
 void buf_base64(struct buf *b, struct bytes value);
+void buf_base64url(struct buf *b, struct bytes value);	/* as a URL takes it, without padding */
 
 /* A logfmt value: bare where it can be, else in quotes with \n \t \" \\ \xHH
  * \uHHHH escapes, cut at `cap` bytes of input with "..." behind. */

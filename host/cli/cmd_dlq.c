@@ -185,16 +185,6 @@ static int show(const struct config *c, const struct config_subscription *sub, s
 
 /* ---- add: the daemon does it */
 
-static void put_base64url(struct buf *path, struct bytes text)
-{
-	size_t from = path->len;
-
-	buf_base64(path, text);
-	for (char *p = path->data + from; *p != '\0'; p++)
-		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p == '=' ? '\0' : *p;
-	path->len = strlen(path->data);
-}
-
 static int add(const struct cli_options *o)
 {
 	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 }, id = { NULL, 0, 0 };
@@ -205,9 +195,9 @@ static int add(const struct cli_options *o)
 		return r;
 	}
 	buf_printf(&path, "/v1/dlq/%s?id=", o->argv[1]);
-	put_base64url(&path, (struct bytes){ id.data, id.len });
+	buf_base64url(&path, (struct bytes){ id.data, id.len });
 	buf_text(&path, "&detail=");
-	put_base64url(&path, bytes_of_text(o->detail == NULL ? "put aside by an operator" : o->detail));
+	buf_base64url(&path, bytes_of_text(o->detail == NULL ? "put aside by an operator" : o->detail));
 	r = cli_ask(o, "POST", path.data, &body, &status);
 	if (r == 0 && status != 200) {
 		fputs(body.data == NULL ? "" : body.data, stderr);

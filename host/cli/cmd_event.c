@@ -4,17 +4,6 @@
 
 #include <stdio.h>
 
-static void put_path(struct buf *path, const char *sub, struct bytes id)
-{
-	size_t from;
-
-	buf_printf(path, "/v1/events/%s?id=", sub);
-	from = path->len;
-	buf_base64(path, id);
-	for (char *p = path->data + from; *p != '\0'; p++)
-		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
-}
-
 static int tell(struct event_story *s, const struct buf *body)
 {
 	struct buf out = { NULL, 0, 0 };
@@ -56,7 +45,8 @@ static int ask(struct event_story *s)
 	struct buf body = { NULL, 0, 0 }, path = { NULL, 0, 0 };
 	int status = 0, r;
 
-	put_path(&path, s->subscription, s->id);
+	buf_printf(&path, "/v1/events/%s?id=", s->subscription);
+	buf_base64url(&path, s->id);
 	r = cli_ask(s->options, "GET", path.data, &body, &status);
 	if (r == 0 && status == 200)
 		r = tell(s, &body);

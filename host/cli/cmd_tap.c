@@ -3,7 +3,6 @@
 #include "adapters/json.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "core/units.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -202,15 +201,10 @@ static void put_parameter(struct buf *path, const char *name, const char *value)
 		buf_printf(path, "&%s=%s", name, value);
 }
 
-static void put_base64url(struct buf *path, const char *name, const struct buf *value)
+static void put_bytes(struct buf *path, const char *name, const struct buf *value)
 {
-	size_t from;
-
 	buf_printf(path, "&%s=", name);
-	from = path->len;
-	buf_base64(path, (struct bytes){ value->data, value->len });
-	for (char *p = path->data + from; *p != '\0'; p++)
-		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+	buf_base64url(path, (struct bytes){ value->data, value->len });
 }
 
 /* A name that may stand in a URL: those of routes and handlers are so. */
@@ -235,9 +229,9 @@ static int make_path(const struct cli_options *o, struct buf *path)
 	put_parameter(path, "dead", o->dead ? "1" : NULL);
 	put_parameter(path, "payload", o->payload ? "1" : NULL);
 	if (o->id != NULL && (r = cli_id(o, "tap", o->id, &id)) == 0)
-		put_base64url(path, "id", &id);
+		put_bytes(path, "id", &id);
 	if (r == 0 && o->key != NULL && (r = cli_id(o, "tap", o->key, &key)) == 0)
-		put_base64url(path, "key", &key);
+		put_bytes(path, "key", &key);
 	buf_free(&id);
 	buf_free(&key);
 	return r;

@@ -31,7 +31,7 @@ struct tap {
 	_Alignas(64) _Atomic uint64_t written;
 	_Alignas(64) _Atomic uint64_t read;
 	_Atomic uint64_t dropped;
-	uint64_t told; /* of them; the reader's */
+	uint64_t told; /* of them and the hub's missed ones; the reader's */
 	uint8_t *bytes;
 };
 
@@ -39,7 +39,7 @@ struct tap {
 
 static bool wants(const struct tap_filter *f, enum tap_kind kind, const struct event *ev)
 {
-	bool routed = ev->fate == FATE_HANDLE || ev->fate == FATE_TOO_OLD;
+	bool routed = ev->fate == FATE_HANDLE;
 
 	if (f->dead && kind != TAP_DEAD && kind != TAP_DROPPED)
 		return false;
@@ -120,8 +120,10 @@ static bool write_to(struct tap *t, enum tap_kind kind, struct event *ev, int64_
 
 void tap_show(struct tap_hub *h, enum tap_kind kind, struct event *ev, int64_t wall_ms)
 {
-	/* Somebody comes or goes at this very moment: then it is missed, for nobody is waited for. */
+	/* Somebody comes or goes at this very moment: then it is missed, for nobody is waited for.  Whether a filter would
+	 * have wanted it is not known. */
 	if (pthread_mutex_trylock(&h->lock) != 0) {
+		atomic_fetch_add_explicit(&h->missed, 1, memory_order_relaxed);
 		series_add(h->dropped, 1);
 		return;
 	}
@@ -220,7 +222,8 @@ void tap_read(struct tap *t, struct buf *out, size_t cap)
 {
 	uint64_t at = atomic_load_explicit(&t->read, memory_order_relaxed),
 		 end = atomic_load_explicit(&t->written, memory_order_acquire),
-		 dropped = atomic_load_explicit(&t->dropped, memory_order_relaxed);
+		 dropped = atomic_load_explicit(&t->dropped, memory_order_relaxed) +
+			   atomic_load_explicit(&t->hub->missed, memory_order_relaxed);
 
 	while (at < end && out->len < cap) {
 		uint64_t from = at;
@@ -284,6 +287,7 @@ int tap_open(struct tap_hub *h, struct tap_filter *filter, struct tap **ret_tap)
 	t->hub = h;
 	t->filter = *filter;
 	filter->id = filter->key = (struct buf){ NULL, 0, 0 };
+	t->told = atomic_load(&h->missed);
 	t->bytes = malloc(RING_BYTES);
 	r = t->bytes == NULL ? -ENOMEM : attach(h, t);
 	if (r < 0) {

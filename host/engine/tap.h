@@ -48,6 +48,7 @@ struct tap_hub {
 	_Atomic unsigned n;		/* how many taps there are */
 	pthread_mutex_t lock;		/* of the list; the ledger thread tries it, and never waits */
 	struct tap *taps[TAPS_MAX];
+	_Atomic uint64_t missed;	/* events that came while the lock was another's */
 	const struct config *config;
 	struct series *dropped;
 };

@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 
 from browser import Browser
+from four_states import four_states
 from harness import LOAD, SEMEL, SystemTest, main, wait
 from servers import free_port
 
@@ -48,31 +49,6 @@ class Page(SystemTest):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
 
-    def text(self, redis):
-        def sub(name, topic, more=""):
-            return (f'{name} = {{ topics = [ "{self.topic}-{topic}" ]; id = [ "header:event-id" ]; start = "earliest"; unrouted = "dead-letter"; '
-                    f'group = "{self.topic}-{name}"; dead_letter = {{ topic = "{self.topic}.dead"; }}; {more} }};\n')
-        return f'''
-node = "eos-1"; state_dir = "{self.folder}"; stop_timeout = "5s";
-plugin_path = [ "{os.environ['SEMEL_BUILD']}/plugins" ];
-kafka = {{ bootstrap_servers = "{self.brokers}"; session_timeout_ms = 6000; heartbeat_interval_ms = 500; }};
-ledger = {{ url = "unix:{redis.path}"; timeout = "1s"; lease = "3s"; }};
-http = {{ listen = "127.0.0.1:{self.port}"; }};
-admin = {{ socket = "{self.folder}/a.sock"; }};
-subscriptions = {{
-{sub("billing", "orders")}
-{sub("mail", "mail", 'stall_timeout = "2s"; max_crashes = 1; order = "none";')}
-{sub("search", "search")}
-{sub("audit", "audit")}
-}};
-handlers = {{ charge = {{ plugin = "debug.so"; workers = 8; settings = {{ do = "sleep:1"; }}; }};
-	send = {{ plugin = "debug.so"; workers = 2; timeout = "1s"; settings = {{ do = "ok"; }}; }};
-	index = {{ plugin = "nowhere.so"; }};
-	note = {{ plugin = "debug.so"; settings = {{ do = "ok"; }}; }}; }};
-routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subscription = "mail"; handler = "send"; }};
-	c = {{ subscription = "search"; handler = "index"; }}; d = {{ subscription = "audit"; handler = "note"; }}; }};
-'''
-
     def fetch(self, path):
         with urllib.request.urlopen(self.base + path, timeout=5) as answer:
             return answer.headers, answer.read().decode()
@@ -85,7 +61,7 @@ routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subs
         for topic, n in (("orders", 4), ("mail", 2), ("search", 2), ("audit", 1)):
             self.load("topic", "--partitions", n, topic=f"{self.topic}-{topic}")
         self.load("topic", "--partitions", 1, topic=self.topic + ".dead")
-        d = self.daemon_of("a", self.text(redis))
+        d = self.daemon_of("a", four_states(self, redis, f"127.0.0.1:{self.port}", "5s", 'max_crashes = 1; order = "none";'))
         d.wait_state("running")
         browser = Browser()
         self.things.insert(0, browser)

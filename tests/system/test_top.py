@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+from four_states import four_states
 from harness import LOAD, SEMEL, SEMELD, SystemTest, main, wait
 from terminal import Terminal
 
@@ -23,38 +24,13 @@ def row(text, name):
 
 
 class Top(SystemTest):
-    def text(self, redis):
-        def sub(name, topic, more=""):
-            return (f'{name} = {{ topics = [ "{self.topic}-{topic}" ]; id = [ "header:event-id" ]; start = "earliest"; unrouted = "dead-letter"; '
-                    f'group = "{self.topic}-{name}"; dead_letter = {{ topic = "{self.topic}.dead"; }}; {more} }};\n')
-        return f'''
-node = "eos-1"; state_dir = "{self.folder}"; stop_timeout = "1s";
-plugin_path = [ "{os.environ['SEMEL_BUILD']}/plugins" ];
-kafka = {{ bootstrap_servers = "{self.brokers}"; session_timeout_ms = 6000; heartbeat_interval_ms = 500; }};
-ledger = {{ url = "unix:{redis.path}"; timeout = "1s"; lease = "3s"; }};
-http = {{ listen = "off"; }};
-admin = {{ socket = "{self.folder}/a.sock"; }};
-subscriptions = {{
-{sub("billing", "orders")}
-{sub("mail", "mail", 'stall_timeout = "2s";')}
-{sub("search", "search")}
-{sub("audit", "audit")}
-}};
-handlers = {{ charge = {{ plugin = "debug.so"; workers = 8; settings = {{ do = "sleep:1"; }}; }};
-	send = {{ plugin = "debug.so"; workers = 2; timeout = "1s"; settings = {{ do = "ok"; }}; }};
-	index = {{ plugin = "nowhere.so"; }};
-	note = {{ plugin = "debug.so"; settings = {{ do = "ok"; }}; }}; }};
-routes = {{ a = {{ subscription = "billing"; handler = "charge"; }}; b = {{ subscription = "mail"; handler = "send"; }};
-	c = {{ subscription = "search"; handler = "index"; }}; d = {{ subscription = "audit"; handler = "note"; }}; }};
-'''
-
     def begin(self):
         """A host with one subscription that runs, one that is stuck, one blocked, one paused."""
         redis = self.redis()
         for topic, n in (("orders", 4), ("mail", 1), ("search", 1), ("audit", 1)):
             self.load("topic", "--partitions", n, topic=f"{self.topic}-{topic}")
         self.load("topic", "--partitions", 1, topic=self.topic + ".dead")
-        d = self.daemon_of("a", self.text(redis))
+        d = self.daemon_of("a", four_states(self, redis, "off", "1s"))
         d.wait_state("running")
         self.assertEqual(d.semel("pause", "audit", "--admin", d.socket).returncode, 0)
         self.produce("x", headers={"event-id": "order-17", "debug": "reject"}, topic=self.topic + "-orders")

@@ -7,23 +7,34 @@
 
 #include <pthread.h>
 
+static void comes_back(const struct buf *text, const uint8_t *data, size_t len)
+{
+	struct buf back = { NULL, 0, 0 };
+
+	ck_assert_int_eq(buf_unbase64(&back, (struct bytes){ text->data, text->len }), 0);
+	ck_assert_uint_eq(back.len, len);
+	if (len > 0)
+		ck_assert_mem_eq(back.data, data, len);
+	buf_free(&back);
+}
+
 START_TEST(base64_and_back)
 {
 	uint64_t rng = 5;
 
 	for (size_t len = 0; len < 200; len++) {
 		uint8_t data[200];
-		struct buf text = { NULL, 0, 0 }, back = { NULL, 0, 0 };
+		struct buf text = { NULL, 0, 0 }, url = { NULL, 0, 0 };
 
 		for (size_t i = 0; i < len; i++)
 			data[i] = (uint8_t)backoff_random(&rng);
 		buf_base64(&text, (struct bytes){ data, len });
-		ck_assert_int_eq(buf_unbase64(&back, (struct bytes){ text.data, text.len }), 0);
-		ck_assert_uint_eq(back.len, len);
-		if (len > 0)
-			ck_assert_mem_eq(back.data, data, len);
+		comes_back(&text, data, len);
+		buf_base64url(&url, (struct bytes){ data, len });
+		comes_back(&url, data, len);
+		ck_assert(len == 0 || strpbrk(url.data, "+/=") == NULL);
 		buf_free(&text);
-		buf_free(&back);
+		buf_free(&url);
 	}
 }
 END_TEST
